@@ -1,0 +1,315 @@
+package milter
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	lib "github.com/emersion/go-milter"
+)
+
+// backend is what the library calls for each packet. It reads the packet itself from
+// its link and hands it to the session.
+type backend struct{ l *link }
+
+// chunkSize is the piece in which bodies are passed on, and what Postfix sends.
+const chunkSize = 64 << 10
+
+func (b backend) Connect(string, string, uint16, net.IP, *lib.Modifier) (lib.Response, error) {
+	l := b.l
+	c, err := parseConnect(l.payload)
+	if err != nil {
+		return b.fail(err)
+	}
+	return b.quiet(stepNoReplyConnect, "connect", func() { l.sess.Connect(c) })
+}
+
+func (b backend) Helo(string, *lib.Modifier) (lib.Response, error) {
+	l := b.l
+	name, _ := cstring(l.payload)
+	return b.quiet(stepNoReplyHelo, "helo", func() { l.sess.Helo(name) })
+}
+
+func (b backend) MailFrom(string, *lib.Modifier) (lib.Response, error) {
+	l := b.l
+	p, err := parsePath(l.payload)
+	if err != nil {
+		return b.fail(err)
+	}
+	var r Reply
+	if !b.try("mail", func() { r = l.sess.Mail(l.srv.ctx, p) }) {
+		return nil, nil
+	}
+	if r.Action == Continue {
+		l.stage = stageMail
+	} else {
+		l.after = true
+	}
+	return r.response(), nil
+}
+
+func (b backend) RcptTo(string, *lib.Modifier) (lib.Response, error) {
+	l := b.l
+	p, err := parsePath(l.payload)
+	if err != nil {
+		return b.fail(err)
+	}
+	var r Reply
+	if !b.try("rcpt", func() { r = l.sess.Rcpt(l.srv.ctx, p) }) {
+		return nil, nil
+	}
+	return r.response(), nil
+}
+
+// data does what the library has no callback for.
+func (l *link) data() {
+	var r Reply
+	if !(backend{l}).try("data", func() { r = l.sess.Data(l.srv.ctx) }) {
+		return
+	}
+	m := r.response().Response()
+	l.answer(m.Code, string(m.Data))
+}
+
+func (b backend) Header(_, _ string, m *lib.Modifier) (lib.Response, error) {
+	clear(m.Headers) // the library gathers them
+	l := b.l
+	name, value, err := parseHeader(l.payload)
+	if err != nil {
+		return b.fail(err)
+	}
+	if l.offer.steps&stepLeadingSpace == 0 {
+		value = " " + value // cut off by the MTA
+	}
+	return b.quiet(stepNoReplyHeader, "header", func() { l.sess.Header(name, value) })
+}
+
+func (b backend) Headers(textproto.MIMEHeader, *lib.Modifier) (lib.Response, error) {
+	return b.quiet(stepNoReplyEOH, "end of header", b.l.sess.EndHeaders)
+}
+
+func (b backend) BodyChunk([]byte, *lib.Modifier) (lib.Response, error) {
+	if !b.chunks() {
+		return nil, nil
+	}
+	return b.quiet(stepNoReplyBody, "body", func() {})
+}
+
+// chunks passes the contents of a body packet on as they come. It tells whether the
+// connection can go on.
+func (b backend) chunks() bool {
+	l := b.l
+	if l.body == 0 {
+		return true
+	}
+	buf := l.srv.chunks.Get().(*[chunkSize]byte)
+	defer l.srv.chunks.Put(buf)
+	for l.body > 0 {
+		p := buf[:min(l.body, chunkSize)]
+		if _, err := io.ReadFull(l.r, p); err != nil {
+			b.fail(notEOF(err))
+			return false
+		}
+		l.body -= len(p)
+		if !b.try("body", func() { l.sess.Chunk(p) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// Body is the end of the message. While the session thinks, the MTA is told that
+// work goes on; its patience begins anew with each word.
+func (b backend) Body(m *lib.Modifier) (lib.Response, error) {
+	l := b.l
+	if !b.chunks() { // the packet may carry the body's last piece
+		return nil, nil
+	}
+	var a Answer
+	stop := l.progress()
+	ok := b.try("end of message", func() { a = l.sess.End(l.srv.ctx) })
+	stop()
+	if !ok {
+		return nil, nil
+	}
+	l.stage = stageIdle
+	l.macros.forgetMessage()
+	l.after = true
+	if a.Reply.Action == Continue || a.Reply.Action == Accept {
+		if err := l.edit(m, a.Edits); err != nil {
+			return nil, err
+		}
+	}
+	return a.Reply.response(), nil
+}
+
+func (b backend) Abort(m *lib.Modifier) error {
+	l := b.l
+	clear(m.Headers)
+	l.abort()
+	l.macros.forgetMessage()
+	return nil
+}
+
+// quiet calls the session for an event that has no answer of its own. The MTA waits
+// for one all the same unless it has agreed not to.
+func (b backend) quiet(step uint32, what string, call func()) (lib.Response, error) {
+	if !b.try(what, call) {
+		return nil, nil
+	}
+	if b.l.offer.steps&step != 0 {
+		return nil, nil
+	}
+	return lib.RespContinue, nil
+}
+
+// fail ends a connection whose packet makes no sense. The library is told of nothing
+// but the end: it would log an error a second time.
+func (b backend) fail(err error) (lib.Response, error) {
+	b.l.ended(err)
+	b.l.Conn.Close()
+	return nil, nil
+}
+
+// try calls the session and turns a panic into the end of the connection: the MTA
+// then does what it is told to do without a filter.
+func (b backend) try(what string, call func()) (ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			b.l.panicked(what, v)
+			b.l.Conn.Close()
+		}
+	}()
+	call()
+	return true
+}
+
+func (l *link) panicked(what string, v any) {
+	l.log.Error("panic in a milter session", "event", what, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+}
+
+// progress sends SMFIR_PROGRESS from time to time until stop is called. Nothing else
+// is written meanwhile: answers gather in out.
+func (l *link) progress() (stop func()) {
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Add(1)
+	t := time.NewTimer(l.srv.conf.ProgressInterval)
+	go func() {
+		defer wg.Done()
+		defer t.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-t.C:
+			}
+			l.mu.Lock()
+			if !l.parted {
+				l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
+				l.Conn.Write(appendPacket(nil, respProgress)) // a failure shows at the answer
+			}
+			l.mu.Unlock()
+			t.Reset(l.srv.conf.ProgressInterval)
+		}
+	}()
+	return func() { close(done); wg.Wait() }
+}
+
+// needs tells which of the MTA's allowances an edit rests on.
+func (e Edit) needs() uint32 {
+	switch e.Op {
+	case AddHeader, InsertHeader:
+		return actAddHeader
+	case ChangeHeader, DeleteHeader:
+		return actChangeHeader
+	case ChangeFrom:
+		return actChangeFrom
+	case AddRcpt:
+		if e.Args != "" {
+			return actAddRcptPar
+		}
+		return actAddRcpt
+	case DeleteRcpt:
+		return actDeleteRcpt
+	case Quarantine:
+		return actQuarantine
+	}
+	return 0
+}
+
+// edit sends the edits. Deletions of one name go from the highest index down, since
+// each moves those behind it.
+func (l *link) edit(m *lib.Modifier, edits []Edit) error {
+	edits = slices.Clone(edits)
+	for i := 0; i < len(edits); {
+		j := i
+		for j < len(edits) && edits[j].Op == DeleteHeader {
+			j++
+		}
+		slices.SortStableFunc(edits[i:j], func(a, b Edit) int { return b.Index - a.Index })
+		i = j + 1
+	}
+	for _, e := range edits {
+		if e.needs()&^l.offer.actions != 0 || e.needs() == 0 {
+			l.log.Warn("the MTA doesn't allow an edit", "edit", e.Op.String(), "header", e.Name)
+			continue
+		}
+		if err := l.editOne(m, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *link) editOne(m *lib.Modifier, e Edit) error {
+	value := cut(e.Value)
+	if l.offer.steps&stepLeadingSpace != 0 {
+		value = " " + value // else the MTA adds one
+	}
+	switch e.Op {
+	case AddHeader:
+		return m.AddHeader(cut(e.Name), value)
+	case InsertHeader:
+		return m.InsertHeader(max(0, e.Index), cut(e.Name), value)
+	case ChangeHeader:
+		return m.ChangeHeader(max(1, e.Index), cut(e.Name), value)
+	case DeleteHeader:
+		return m.ChangeHeader(max(1, e.Index), cut(e.Name), "")
+	case ChangeFrom:
+		if e.Args != "" {
+			return m.ChangeFrom("<" + bare(e.Value) + ">\x00" + cut(e.Args))
+		}
+		return m.ChangeFrom("<" + bare(e.Value) + ">")
+	case AddRcpt:
+		if e.Args != "" {
+			_, err := l.Write(appendPacket(nil, respAddRcptPar, "<"+bare(e.Value)+">\x00", cut(e.Args), "\x00"))
+			return err
+		}
+		return m.AddRecipient(bare(e.Value))
+	case DeleteRcpt:
+		return m.DeleteRecipient(bare(e.Value))
+	default:
+		return m.Quarantine(cut(e.Value))
+	}
+}
+
+// cut takes out what would end a string of the protocol early.
+func cut(s string) string { return strings.ReplaceAll(s, "\x00", "") }
+
+// bare takes an address out of its brackets and keeps it on one line.
+func bare(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r == 0 || r == '\r' || r == '\n' {
+			return -1
+		}
+		return r
+	}, s)
+	return strings.TrimSuffix(strings.TrimPrefix(s, "<"), ">")
+}

@@ -1,0 +1,384 @@
+package milter
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// stage is how far a connection has come. Events out of this order end it.
+type stage byte
+
+const (
+	stageNew     stage = iota // nothing but SMFIC_OPTNEG may come
+	stageIdle                 // negotiated, no message
+	stageMail                 // MAIL was let through
+	stageMessage              // header or body is coming
+)
+
+// A link is one connection with an MTA. It stands between the network and go-milter:
+// Read gives the library an empty packet for each one that the MTA sent and the
+// backend takes the contents from the link; Write gathers the library's answers.
+//
+// All but Close, part and the progress ticker runs on the connection's own goroutine.
+type link struct {
+	net.Conn // the MTA's
+
+	srv     *Server
+	log     *slog.Logger
+	r       *bufio.Reader
+	sess    Session
+	crowded bool
+
+	stage   stage
+	offer   offer // what was agreed on
+	macros  macros
+	payload []byte // of the packet at hand; for a body only its length counts
+	body    int    // bytes of a body packet that are still to be read from r
+	feed    []byte // what Read gives to the library next
+	after   bool   // Session.Answered is due once out has left
+	begun   time.Time
+
+	mu     sync.Mutex // guards out and parted, and writes to Conn
+	out    []byte     // answers that haven't left
+	parted bool       // part has given the last answer
+
+	spare  atomic.Bool // part must not refuse: the mail is local
+	closed sync.Once
+}
+
+// stubs are the packets that the library gets to see: enough for it to call the
+// backend, and never anything that it could refuse, keep or answer by itself.
+const (
+	stubConnect = "\x00\x00\x00\x04Cx\x00U"
+	stubHelo    = "\x00\x00\x00\x01H"
+	stubMail    = "\x00\x00\x00\x01M"
+	stubRcpt    = "\x00\x00\x00\x01R"
+	stubHeader  = "\x00\x00\x00\x05Lx\x00x\x00"
+	stubEOH     = "\x00\x00\x00\x01N"
+	stubBody    = "\x00\x00\x00\x01B"
+	stubEOM     = "\x00\x00\x00\x01E"
+	stubAbort   = "\x00\x00\x00\x01A"
+	stubQuit    = "\x00\x00\x00\x01Q"
+)
+
+// Macro returns a macro's value; see Conn.
+func (l *link) Macro(name string) (string, bool) { return l.macros.get(name) }
+
+// Draining tells whether the server is shutting down; see Conn.
+func (l *link) Draining() bool { return l.srv.draining.Load() }
+
+// Crowded tells whether the connection is over the limit; see Conn.
+func (l *link) Crowded() bool { return l.crowded }
+
+// NeverRefuse keeps the shutdown from refusing; see Conn.
+func (l *link) NeverRefuse(yes bool) { l.spare.Store(yes) }
+
+// Read gives the library its next packet. Whatever ends the connection is io.EOF to
+// it: the reason has been logged here.
+func (l *link) Read(p []byte) (int, error) {
+	for len(l.feed) == 0 {
+		stub, err := l.next()
+		if err != nil {
+			l.ended(err)
+			return 0, io.EOF
+		}
+		l.feed = append(l.feed[:0], stub...)
+	}
+	n := copy(p, l.feed)
+	l.feed = l.feed[n:]
+	return n, nil
+}
+
+// Write takes the library's answers; they leave before the next wait for the MTA.
+func (l *link) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.parted {
+		l.out = append(l.out, p...)
+	}
+	return len(p), nil
+}
+
+// Close ends the connection and the session, once.
+func (l *link) Close() error {
+	l.closed.Do(func() {
+		l.Conn.Close()
+		l.guard("close", l.sess.Close)
+		l.srv.remove(l)
+	})
+	return nil
+}
+
+func (l *link) hasParted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.parted
+}
+
+// ended logs why a connection ends. An MTA that closes between two packets is nothing
+// special: a session with a message open tells of it itself.
+func (l *link) ended(err error) {
+	if l.hasParted() || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+		return
+	}
+	l.log.Warn("milter connection ended", "mta", l.RemoteAddr().String(), "reason", err.Error())
+}
+
+// next reads packets until one comes that the library has to act on.
+func (l *link) next() (stub string, err error) {
+	for {
+		if err := l.flush(); err != nil {
+			return "", err
+		}
+		if l.hasParted() {
+			// The MTA has its answer; what it sends now is read to let it arrive.
+			io.Copy(io.Discard, l.r)
+			return "", io.EOF
+		}
+		cmd, err := l.readPacket()
+		if err != nil {
+			return "", err
+		}
+		stub, err = l.dispatch(cmd)
+		if stub != "" || err != nil {
+			return stub, err
+		}
+	}
+}
+
+// flush sends what has gathered in one write. The session's afterwork is done when the
+// answer has left.
+func (l *link) flush() error {
+	l.mu.Lock()
+	if len(l.out) > 0 && !l.parted {
+		l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
+		if _, err := l.Conn.Write(l.out); err != nil {
+			l.mu.Unlock()
+			return fmt.Errorf("cannot answer: %w", err)
+		}
+	}
+	l.out = l.out[:0]
+	if cap(l.out) > 4096 {
+		l.out = nil
+	}
+	l.mu.Unlock()
+	if l.after {
+		l.after = false
+		l.guard("afterwork", l.sess.Answered)
+	}
+	return nil
+}
+
+// readPacket reads the next packet, all but the contents of a body. Deadlines are set
+// only where the network is waited for.
+func (l *link) readPacket() (cmd byte, err error) {
+	var head [5]byte
+	if l.r.Buffered() < len(head) {
+		l.setIdleDeadline()
+		if _, err := l.r.Peek(1); err != nil {
+			return 0, err
+		}
+		// Once begun, a packet has to come in full: the rest of one is no place to idle.
+		l.setReadDeadline(l.srv.conf.PacketTimeout)
+	}
+	if _, err := io.ReadFull(l.r, head[:]); err != nil {
+		return 0, notEOF(err)
+	}
+	n := int64(binary.BigEndian.Uint32(head[:4]))
+	if n == 0 || n > maxPacket {
+		return 0, fmt.Errorf("%w: length %d, expected 1 to %d", errMalformed, n, maxPacket)
+	}
+	if l.r.Buffered() < int(n)-1 {
+		l.setReadDeadline(l.srv.conf.PacketTimeout)
+	}
+	cmd = head[4]
+	if cmd == cmdBody || cmd == cmdEOM {
+		l.body = int(n) - 1
+		return cmd, nil
+	}
+	if int(n)-1 > cap(l.payload) || cap(l.payload) > 4096 && n < 1024 {
+		l.payload = make([]byte, 0, max(256, int(n)-1))
+	}
+	l.payload = l.payload[:n-1]
+	if _, err := io.ReadFull(l.r, l.payload); err != nil {
+		return 0, notEOF(err)
+	}
+	return cmd, nil
+}
+
+// notEOF tells an end inside of a packet from one between two.
+func notEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// setIdleDeadline bounds the wait for the next packet. While a message streams the
+// MTA sends from its own disk; between commands a human may be typing.
+func (l *link) setIdleDeadline() {
+	if l.stage == stageMessage {
+		l.setReadDeadline(time.Until(l.begun.Add(l.srv.conf.MessageTimeout)))
+		return
+	}
+	l.setReadDeadline(l.srv.conf.IdleTimeout)
+}
+
+func (l *link) setReadDeadline(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.parted { // part has set the last deadline
+		l.SetReadDeadline(time.Now().Add(d))
+	}
+}
+
+// dispatch checks the order of commands and does those that the library can't.
+// It returns the stub of those that it can.
+func (l *link) dispatch(cmd byte) (stub string, err error) {
+	if (l.stage == stageNew) != (cmd == cmdOptneg) {
+		return "", fmt.Errorf("%w: %q", errOrder, cmd)
+	}
+	switch cmd {
+	case cmdOptneg:
+		return "", l.negotiate()
+	case cmdMacro:
+		return "", l.macros.set(l.payload)
+	case cmdConnect:
+		l.abort()
+		return stubConnect, nil
+	case cmdHelo:
+		return stubHelo, nil
+	case cmdMail:
+		l.abort()
+		return stubMail, nil
+	case cmdRcpt:
+		return stubRcpt, l.expect(cmd, l.stage == stageMail)
+	case cmdData:
+		if err := l.expect(cmd, l.stage == stageMail); err != nil {
+			return "", err
+		}
+		l.data()
+		return "", nil
+	case cmdHeader:
+		return stubHeader, l.streams(cmd)
+	case cmdEOH:
+		return stubEOH, l.streams(cmd)
+	case cmdBody:
+		return stubBody, l.streams(cmd)
+	case cmdEOM:
+		return stubEOM, l.streams(cmd)
+	case cmdAbort:
+		return stubAbort, nil
+	case cmdUnknown:
+		// Not asked for, but sendmail's older versions and an MTA that doesn't
+		// offer SMFIP_NOUNKNOWN send it, and wait unless SMFIP_NR_UNKN is agreed on.
+		if l.offer.steps&stepNoReplyUnknown == 0 {
+			l.answer(respContinue, "")
+		}
+		return "", nil
+	case cmdQuitNC:
+		// The MTA keeps the connection for its next SMTP session.
+		l.abort()
+		l.macros.forget(0)
+		return "", nil
+	case cmdQuit:
+		return stubQuit, nil
+	}
+	return "", fmt.Errorf("%w: unknown command %q", errMalformed, cmd)
+}
+
+// streams notes that the message itself comes now.
+func (l *link) streams(cmd byte) error {
+	if l.stage == stageMail {
+		l.stage, l.begun = stageMessage, time.Now()
+	}
+	return l.expect(cmd, l.stage == stageMessage)
+}
+
+// expect returns an error for a command that needs a transaction and has none.
+func (l *link) expect(cmd byte, ok bool) error {
+	if !ok {
+		return fmt.Errorf("%w: %q without MAIL", errOrder, cmd)
+	}
+	return nil
+}
+
+// negotiate answers SMFIC_OPTNEG at once: Postfix and sendmail wait for it before
+// they greet their client.
+func (l *link) negotiate() error {
+	o, err := parseOffer(l.payload)
+	if err != nil {
+		return err
+	}
+	if o.version < minVersion {
+		return fmt.Errorf("the MTA speaks milter version %d, expected %d or later", o.version, minVersion)
+	}
+	l.stage = stageIdle
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.offer = o.accept()
+	if !l.parted {
+		l.out = l.offer.append(l.out)
+	}
+	return nil
+}
+
+// abort ends a message that was begun, without a word from the MTA.
+func (l *link) abort() {
+	if l.stage >= stageMail {
+		l.stage = stageIdle
+		l.guard("abort", l.sess.Abort)
+	}
+}
+
+// answer adds a packet to what leaves next.
+func (l *link) answer(code byte, payload string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.parted {
+		l.out = appendPacket(l.out, code, payload)
+	}
+}
+
+// guard runs a call into the session that has no answer. A panic there ends the
+// connection at its next packet, not the process.
+func (l *link) guard(what string, call func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			l.panicked(what, v)
+			l.Conn.Close()
+		}
+	}()
+	call()
+}
+
+// part gives the last answer that this connection will have, as the server must stop:
+// whatever the MTA asks next, MAIL, RCPT, DATA or the end of a message, it finds the
+// reply there. Without it an MTA with milter_default_action = accept would let the
+// session's next message through. Local mail is never refused: it has until the
+// deadline to end by itself.
+func (l *link) part(r Reply) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.Conn.SetDeadline(time.Now().Add(l.srv.conf.LingerTimeout))
+	if l.parted || l.spare.Load() {
+		return
+	}
+	l.parted = true
+	if l.offer.version != 0 { // before SMFIC_OPTNEG there is nothing that an MTA would take for a refusal
+		l.Conn.Write(appendPacket(l.out, respReplyCode, r.format(), "\x00"))
+	}
+	// The MTA must not see a reset before it has read the answer: say that nothing
+	// more comes, and go on reading until it hangs up or the deadline is over.
+	if c, ok := l.Conn.(interface{ CloseWrite() error }); ok {
+		c.CloseWrite()
+	}
+}

@@ -1,0 +1,96 @@
+package scan
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"rmilter/internal/mail"
+)
+
+// Action is what a verdict does to a message, in rspamd's words. The order is from
+// mild to severe and is used: of several actions the mildest is the smallest.
+type Action byte
+
+// The actions.
+const (
+	NoAction       Action = iota // deliver as it is
+	Greylist                     // defer the first time
+	AddHeader                    // deliver with the spam header
+	RewriteSubject               // deliver with the subject marked
+	Quarantine                   // let the MTA hold it
+	SoftReject                   // 451: let the client try again
+	Reject                       // 554
+	Discard                      // accept and drop
+)
+
+// String returns rspamd's word, with spaces: "no action", "add header".
+func (a Action) String() string {
+	names := [...]string{"no action", "greylist", "add header", "rewrite subject", "quarantine", "soft reject", "reject", "discard"}
+	if int(a) < len(names) {
+		return names[a]
+	}
+	return "unknown action"
+}
+
+// A Symbol is a named observation about a message. It is a constant value: the
+// weight in force for it belongs to the Scanner.
+type Symbol struct {
+	Name  string  // upper case, unique in the program; rspamd's name where the meaning is rspamd's
+	Score float64 // default weight
+	Group string  // scores of one group can be capped together
+	Doc   string  // one sentence for people
+}
+
+// A Finding is a Symbol seen on one message.
+type Finding struct {
+	Symbol  *Symbol
+	Weight  float64  // score that it adds, weight in force times strength
+	Details []string // evidence, as shown in brackets in the log and the headers
+}
+
+// A Passthrough is a check's demand for one action, whatever the score is.
+type Passthrough struct {
+	Action  Action
+	Source  string // the check's name
+	Message string // text for the SMTP reply; "" for the action's own
+}
+
+// A Report is the complete and ordered account of one scan. It belongs to the
+// caller. All that is told about a scan is a rendering of it.
+type Report struct {
+	Findings    []Finding        // in a deterministic order
+	Passthrough *Passthrough     // nil when no check forces the action
+	Failed      map[string]error // checks that gave no answer, by name; nil when none
+	Took        time.Duration    // wall time of the scan
+}
+
+// Score returns the sum of the findings' weights, rounded to hundredths.
+func (r *Report) Score() float64 {
+	s := 0.0
+	for _, f := range r.Findings {
+		s += f.Weight
+	}
+	return math.Round(s*100) / 100
+}
+
+// Thresholds are the scores from which an action is taken. NaN and absent mean never.
+type Thresholds map[Action]float64
+
+// Action returns the most severe action whose threshold the score reaches.
+func (t Thresholds) Action(score float64) Action {
+	best := NoAction
+	for a, min := range t {
+		if a > best && score >= min {
+			best = a
+		}
+	}
+	return best
+}
+
+// A Scanner judges messages. It is safe for concurrent use.
+type Scanner interface {
+	// Scan always returns a report; checks that could not answer by ctx's
+	// deadline are listed in Failed.
+	Scan(ctx context.Context, e *mail.Envelope, m *mail.Message) *Report
+}
