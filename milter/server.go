@@ -201,12 +201,15 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
 	err := s.wait(ctx)
 	s.closeListeners(true)
-	s.cancel()
+	var parting sync.WaitGroup
 	s.mu.Lock()
 	for l := range s.links {
-		go l.part(s.conf.Parting) // a write may take its time
+		parting.Go(func() { l.part(s.conf.Parting) }) // a write may take its time
 	}
 	s.mu.Unlock()
+	// Only then, so that no End that gives up is heard before the last answer.
+	parting.Wait()
+	s.cancel()
 	linger, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.conf.LingerTimeout+time.Second)
 	defer cancel()
 	s.wait(linger)
