@@ -8,7 +8,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	lib "github.com/emersion/go-milter"
@@ -197,29 +196,27 @@ func (l *link) panicked(what string, v any) {
 // progress sends SMFIR_PROGRESS from time to time until stop is called. Nothing else
 // is written meanwhile: answers gather in out.
 func (l *link) progress() (stop func()) {
-	done := make(chan struct{})
-	var wg sync.WaitGroup
-	wg.Add(1)
-	t := time.NewTimer(l.srv.conf.ProgressInterval)
-	go func() {
-		defer wg.Done()
-		defer t.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-t.C:
-			}
-			l.mu.Lock()
-			if !l.parted {
-				l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
-				l.Conn.Write(appendPacket(nil, respProgress)) // a failure shows at the answer
-			}
-			l.mu.Unlock()
-			t.Reset(l.srv.conf.ProgressInterval)
+	working := true // guarded by l.mu, as is tick
+	var tick *time.Timer
+	say := func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !working || l.parted {
+			return
 		}
-	}()
-	return func() { close(done); wg.Wait() }
+		l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
+		l.Conn.Write(appendPacket(nil, respProgress)) // a failure shows at the answer
+		tick.Reset(l.srv.conf.ProgressInterval)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	tick = time.AfterFunc(l.srv.conf.ProgressInterval, say)
+	return func() {
+		tick.Stop()
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		working = false
+	}
 }
 
 // needs tells which of the MTA's allowances an edit rests on.

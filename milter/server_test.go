@@ -721,3 +721,19 @@ func TestConnectAddress(t *testing.T) {
 		}
 	}
 }
+
+// nothing is a Session that lets everything through.
+type nothing struct{}
+
+func (nothing) Connect(milter.Connect)                             {}
+func (nothing) Helo(string)                                        {}
+func (nothing) Mail(context.Context, milter.Path) (r milter.Reply) { return r }
+func (nothing) Rcpt(context.Context, milter.Path) (r milter.Reply) { return r }
+func (nothing) Data(context.Context) (r milter.Reply)              { return r }
+func (nothing) Header(string, string)                              {}
+func (nothing) EndHeaders()                                        {}
+func (nothing) Chunk([]byte)                                       {}
+func (nothing) End(context.Context) (a milter.Answer)              { return a }
+func (nothing) Answered()                                          {}
+func (nothing) Abort()                                             {}
+func (nothing) Close()                                             {}
