@@ -1,0 +1,270 @@
+package filter
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"rmilter/internal/mail"
+	"rmilter/internal/metrics"
+	"rmilter/internal/policy"
+	"rmilter/internal/spool"
+	"rmilter/milter"
+	"rmilter/scan"
+)
+
+const (
+	// headSize is what is kept of a message over max_size.
+	headSize = spool.InMemory
+	// maxRecipients bounds the recipients that are kept of one message; those
+	// beyond are counted only. MTAs allow 1000 by default.
+	maxRecipients = 10000
+	// HardEnd is the usual Env.HardEnd. Postfix waits 300 s for the answer, the shipped
+	// sendmail examples 2 min.
+	HardEnd = time.Minute
+)
+
+// Env is what a Filter uses of the process that it runs in. It outlives Filters; all
+// fields must be set.
+type Env struct {
+	Hostname string           // this machine's name, for replies and headers
+	Spool    *spool.Spool     // holds messages while they arrive
+	Figures  *metrics.Figures // counts
+	Log      *slog.Logger     // what goes wrong
+	Done     func(*Result)    // takes the account of each message, before the session takes the next one
+	Now      func() time.Time // the clock
+	NewID    func() string    // a new transaction id: 10 hex digits
+	HardEnd  time.Duration    // the longest from the end of a message to its answer
+}
+
+// NewID returns a transaction id from the system's random numbers.
+func NewID() string {
+	var b [5]byte
+	rand.Read(b[:]) // never fails
+	return hex.EncodeToString(b[:])
+}
+
+// A Filter is one configuration at work. It never changes and is safe for concurrent
+// use.
+type Filter struct {
+	conf    Config
+	policy  policy.Config
+	scanner scan.Scanner
+	env     *Env
+}
+
+// New returns a Filter. The configuration values belong to it from now on.
+func New(conf Config, pol policy.Config, scanner scan.Scanner, env *Env) *Filter {
+	return &Filter{conf: conf, policy: pol, scanner: scanner, env: env}
+}
+
+// A Result is the account of one message: what is known of it, what was found and
+// what was done. It is made once, when the message has ended, and never changes.
+type Result struct {
+	Envelope  mail.Envelope
+	NRcpt     int            // recipients accepted, also those beyond what Envelope keeps
+	MessageID string         // the Message-ID field as it stands
+	Message   *mail.Message  // nil when the message didn't come to its end; valid until Done returns
+	Report    *scan.Report   // nil when not scanned
+	Verdict   policy.Verdict // zero when the message didn't come to its end
+	End       End            // how the transaction ended
+	Reply     milter.Reply   // the refusal, if there was one
+	Size      int64          // bytes of header and body as received
+	Refused   int            // recipients that were refused
+	Flags     []string       // what was out of the ordinary, for the log line
+	Took      time.Duration  // from the end of the message to the verdict
+}
+
+// End says how a transaction ended.
+type End byte
+
+// The ends of a transaction.
+const (
+	Answered End = iota // the message was answered
+	NotTaken            // MAIL FROM was refused
+	Aborted             // RSET, a lost client, all recipients refused
+)
+
+// localHost tells whether the client is the MTA's own machine and the mail was not
+// sent by SMTP: sendmail(1), cron, the MTA's own notices. Postfix gives them a loopback
+// address with port 0, sendmail the name localhost without an address. Port 0 alone
+// says nothing: it is what XCLIENT leaves of a stranger's.
+func localHost(c milter.Connect) bool {
+	switch c.Family {
+	case milter.Unix:
+		return true
+	case milter.Inet, milter.Inet6:
+		return c.Port == 0 && c.Addr.IsLoopback()
+	}
+	return strings.EqualFold(c.Hostname, "localhost")
+}
+
+// trust tells what a client is to us. Relays come before our networks: one that lies
+// in them still brings strangers' mail.
+func (f *Filter) trust(c milter.Connect, user, daemon string) mail.Trust {
+	addr := c.Addr
+	switch {
+	case localHost(c):
+		return mail.Local
+	case user != "":
+		return mail.Authenticated
+	case daemon != "" && slices.Contains(f.conf.OriginatingDaemons, daemon):
+		return mail.OurDaemon
+	case addr.IsValid() && f.conf.TrustedRelays.Contains(addr):
+		return mail.TrustedRelay
+	case addr.IsValid() && f.conf.OurNetworks.Contains(addr):
+		return mail.OurNetwork
+	}
+	return mail.Stranger
+}
+
+// settings returns what a recipient wants. Lists try the full address first, then the
+// address without its extension.
+func (f *Filter) settings(rcpt mail.Address) policy.Settings {
+	local, domain := strings.ToLower(rcpt.Local), rcpt.Domain
+	short := strings.ToLower(rcpt.Strip(string(f.conf.RecipientDelimiter)))
+	s := f.policy.SettingsFor(local, domain)
+	if short != local && s.Name == policy.DefaultSettings {
+		s = f.policy.SettingsFor(short, domain)
+	}
+	if f.conf.Whitelist.Match(local, domain) || short != local && f.conf.Whitelist.Match(short, domain) {
+		s.Skip = true
+	}
+	return s
+}
+
+// distinct returns the settings of all recipients, each once, in the order in which
+// they first came.
+func (f *Filter) distinct(rcpts []mail.Path) []policy.Settings {
+	var all []policy.Settings
+	for _, r := range rcpts {
+		s := f.settings(r.Address)
+		if !slices.ContainsFunc(all, s.Same) {
+			all = append(all, s)
+		}
+	}
+	if all == nil {
+		all = append(all, f.policy.SettingsFor("", ""))
+	}
+	return all
+}
+
+// extended tells whether every recipient gets the extended headers.
+func (f *Filter) extended(rcpts []mail.Path) bool {
+	for _, r := range rcpts {
+		if !f.policy.ExtendedHeadersRcpt.Match(strings.ToLower(r.Local), r.Domain) {
+			return false
+		}
+	}
+	return len(rcpts) > 0
+}
+
+// skip tells why a message is not scanned; "" when it is.
+func (f *Filter) skip(e *mail.Envelope, settings []policy.Settings) string {
+	switch {
+	case e.Trust.Ours() && !bool(f.conf.StrictAuth):
+		return "ours"
+	case e.ClientIP.IsValid() && f.conf.ClientWhitelist.Contains(e.ClientIP):
+		return "client_whitelist"
+	case !slices.ContainsFunc(settings, func(s policy.Settings) bool { return !s.Skip }):
+		return "whitelist"
+	}
+	return ""
+}
+
+// relayed replaces the client of a relayed message by the one that the relay took it
+// from, as far as its Received fields tell.
+func (f *Filter) relayed(e *mail.Envelope, h mail.Header) {
+	ip, host, helo, ok := mail.ReceivedClient(h, func(a netip.Addr) bool { return f.conf.TrustedRelays.Contains(a) })
+	e.ClientIP, e.ClientPort, e.Hostname, e.Helo = netip.Addr{}, 0, "", ""
+	if ok {
+		e.ClientIP, e.Hostname, e.Helo = ip, host, helo
+	}
+}
+
+// A judgement is what judge finds out.
+type judgement struct {
+	message *mail.Message
+	report  *scan.Report
+	verdict policy.Verdict
+	skipped string // why there is no report
+}
+
+// judge parses and scans a message and decides about it. The envelope is its own.
+func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte) judgement {
+	m := mail.Parse(raw, mail.DefaultLimits)
+	if e.Trust == mail.TrustedRelay {
+		f.relayed(e, m.Header())
+	}
+	settings := f.distinct(e.Rcpts)
+	j := judgement{message: m, skipped: f.skip(e, settings)}
+	if j.skipped == "" {
+		j.report = f.scan(ctx, e, m)
+	}
+	j.verdict = policy.Decide(&f.policy, &policy.Facts{
+		Envelope:   e,
+		Header:     m.Header(),
+		Report:     j.report,
+		Recipients: settings,
+		Extended:   f.extended(e.Rcpts),
+		Hostname:   f.env.Hostname,
+		DryRun:     bool(f.conf.DryRun),
+	})
+	return j
+}
+
+// scan asks the scanner and counts.
+func (f *Filter) scan(ctx context.Context, e *mail.Envelope, m *mail.Message) *scan.Report {
+	start := f.env.Now()
+	f.env.Figures.ScanBegan()
+	defer func() { f.env.Figures.ScanEnded(f.env.Now().Sub(start)) }() // also of one that panics
+	r := f.scanner.Scan(ctx, e, m)
+	f.failures(e.ID, r.Failed)
+	return r
+}
+
+// failures counts and logs the checks that gave no answer.
+func (f *Filter) failures(id string, failed map[string]error) {
+	f.env.Figures.ChecksFailed(len(failed))
+	for _, name := range slices.Sorted(maps.Keys(failed)) {
+		attrs := []any{"id", id, "check", name, "reason", failed[name].Error()}
+		if p := (*scan.PanicError)(nil); errors.As(failed[name], &p) {
+			f.env.Figures.Panicked()
+			attrs = append(attrs, "stack", string(p.Stack))
+		}
+		f.env.Log.Error("check failed", attrs...)
+	}
+}
+
+// broken decides about a message that could not be judged.
+func (f *Filter) broken(e *mail.Envelope) judgement {
+	return judgement{verdict: policy.Decide(&f.policy, &policy.Facts{
+		Envelope: e,
+		Hostname: f.env.Hostname,
+		DryRun:   bool(f.conf.DryRun),
+		Broken:   true,
+	})}
+}
+
+// unkept decides about a message that the spool could not hold. The client has it
+// still and is told to come again, unless that cannot work.
+func (f *Filter) unkept(e *mail.Envelope, err error) judgement {
+	v := policy.Verdict{DryRun: bool(f.conf.DryRun)}
+	if e.Trust == mail.Local || e.Trust == mail.TrustedRelay || v.DryRun {
+		return judgement{verdict: v}
+	}
+	text := "Temporary service failure."
+	if errors.Is(err, spool.ErrFull) {
+		text = "Too busy, try again later."
+	}
+	v.Action = scan.SoftReject
+	v.Reply = policy.Reply{Code: 451, Enhanced: "4.7.1", Text: text + " [" + e.ID + "]"}
+	return judgement{verdict: v}
+}

@@ -1,0 +1,398 @@
+package filter
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"rmilter/internal/mail"
+	"rmilter/internal/policy"
+	"rmilter/internal/spool"
+	"rmilter/milter"
+	"rmilter/scan"
+)
+
+// A Session follows one milter connection. It is a milter.Session.
+type Session struct {
+	env     *Env
+	current func() *Filter // the Filter for the next message
+	conn    milter.Conn
+	client  milter.Connect
+	helo    string
+	trx     *transaction  // nil between messages
+	done    *Result       // waits for the answer to have left
+	kept    *spool.Buffer // done's message
+	line    []byte        // one header field as it is written to the spool
+}
+
+// NewSession returns the Session of one connection; current tells the Filter that new
+// messages are to be judged by.
+func NewSession(env *Env, current func() *Filter, conn milter.Conn) *Session {
+	env.Figures.SessionOpened()
+	// Before CONNECT nothing is known of the client: no better than a stranger.
+	return &Session{env: env, current: current, conn: conn, client: milter.Connect{Family: milter.Unknown}}
+}
+
+// A transaction is one message on its way.
+type transaction struct {
+	filter   *Filter
+	env      mail.Envelope
+	nrcpt    int
+	refused  int
+	first    policy.Settings // of the first recipient, with split_recipients
+	buf      *spool.Buffer
+	size     int64 // bytes so far
+	body     bool  // the header has ended
+	oversize bool  // only the head is kept
+	spoolErr error // the message couldn't be kept
+}
+
+// Connect begins an SMTP session.
+func (s *Session) Connect(c milter.Connect) {
+	s.abort()
+	s.client, s.helo = c, ""
+	s.conn.NeverRefuse(localHost(c))
+}
+
+// Helo notes the client's HELO.
+func (s *Session) Helo(name string) { s.helo = name }
+
+// Mail begins a message, unless the server is about to stop or overloaded.
+func (s *Session) Mail(_ context.Context, p milter.Path) milter.Reply {
+	s.abort()
+	f := s.current()
+	t := &transaction{filter: f}
+	s.trx = t
+	user, _ := s.conn.Macro("{auth_authen}")
+	daemon, _ := s.conn.Macro("{daemon_name}")
+	t.env = mail.Envelope{
+		ID:         s.env.NewID(),
+		Time:       s.env.Now(),
+		DaemonName: daemon,
+		ClientIP:   s.client.Addr,
+		ClientPort: s.client.Port,
+		Hostname:   hostname(s.client.Hostname),
+		Helo:       s.helo,
+		User:       user,
+		TLS:        s.tls(),
+		From:       mail.Path{Address: mail.ParseAddress(p.Addr), Args: p.Args},
+		Trust:      f.trust(s.client, user, daemon),
+	}
+	t.env.MTAName, _ = s.conn.Macro("j")
+	if t.env.Trust == mail.Local {
+		t.env.ClientIP, t.env.ClientPort = netip.Addr{}, 0
+	}
+	s.queueID()
+	switch trust := t.env.Trust; {
+	case trust == mail.Local || trust == mail.TrustedRelay:
+		// A refusal would stick in the MTA or come back from the relay.
+	case s.conn.Draining() && !trust.Ours():
+		return s.refuse(milter.Reply{Action: milter.Respond, Code: 421, Enhanced: "4.3.2",
+			Text: s.env.Hostname + " restarting, try again"}, "draining")
+	case s.conn.Crowded():
+		return s.refuse(milter.Reply{Action: milter.Respond, Code: 451, Enhanced: "4.7.1",
+			Text: "Too many connections, try again later"}, "crowded")
+	}
+	t.buf = s.env.Spool.New()
+	return milter.Reply{}
+}
+
+// refuse ends a transaction at MAIL FROM.
+func (s *Session) refuse(r milter.Reply, flag string) milter.Reply {
+	t := s.trx
+	s.trx = nil
+	r.Text += " [" + t.env.ID + "]"
+	s.done = &Result{Envelope: t.env, End: NotTaken, Reply: r, Flags: []string{flag}}
+	return r
+}
+
+// hostname returns the client's name as far as the MTA has found one.
+func hostname(s string) string {
+	if s == "unknown" || strings.HasPrefix(s, "[") {
+		return ""
+	}
+	return s
+}
+
+// tls returns version and cipher of the client's TLS session.
+func (s *Session) tls() string {
+	version, _ := s.conn.Macro("{tls_version}")
+	cipher, _ := s.conn.Macro("{cipher}")
+	return strings.TrimSpace(version + " " + cipher)
+}
+
+// queueID asks for the MTA's queue id as long as it hasn't told it: sendmail has it at
+// MAIL, Postfix 3.7 at the end of the header.
+func (s *Session) queueID() {
+	if t := s.trx; t != nil && t.env.QueueID == "" {
+		t.env.QueueID, _ = s.conn.Macro("i")
+	}
+}
+
+// Rcpt takes one recipient.
+func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
+	t := s.trx
+	if t == nil {
+		return milter.Reply{}
+	}
+	rcpt := mail.Path{Address: mail.ParseAddress(p.Addr), Args: p.Args}
+	if bool(t.filter.conf.SplitRecipients) && t.env.Trust < mail.TrustedRelay {
+		settings := t.filter.settings(rcpt.Address)
+		if t.nrcpt == 0 {
+			t.first = settings
+		} else if !settings.Same(t.first) {
+			t.refused++
+			return milter.Reply{Action: milter.Respond, Code: 451, Enhanced: "4.5.3",
+				Text: "Recipient has other settings, send it a message of its own [" + t.env.ID + "]"}
+		}
+	}
+	t.nrcpt++
+	if len(t.env.Rcpts) < maxRecipients {
+		t.env.Rcpts = append(t.env.Rcpts, rcpt)
+	}
+	return milter.Reply{}
+}
+
+// Data is where greylisting by envelope will ask.
+func (s *Session) Data(context.Context) milter.Reply {
+	s.queueID()
+	return milter.Reply{}
+}
+
+// Header takes one header field, as it will be parsed: with CRLF.
+func (s *Session) Header(name, value string) {
+	s.line = append(append(s.line[:0], name...), ':')
+	for i := 0; i < len(value); i++ {
+		if value[i] == '\n' && (i == 0 || value[i-1] != '\r') {
+			s.line = append(s.line, '\r')
+		}
+		s.line = append(s.line, value[i])
+	}
+	s.line = append(s.line, "\r\n"...)
+	s.write(s.line)
+	if cap(s.line) > 4096 {
+		s.line = nil
+	}
+}
+
+// EndHeaders ends the header.
+func (s *Session) EndHeaders() {
+	s.queueID()
+	s.endHeader()
+}
+
+func (s *Session) endHeader() {
+	if t := s.trx; t != nil && !t.body {
+		t.body = true
+		s.write([]byte("\r\n"))
+	}
+}
+
+// Chunk takes a piece of the body.
+func (s *Session) Chunk(b []byte) {
+	s.endHeader() // an MTA may leave EOH out
+	s.write(b)
+}
+
+// write keeps a piece of the message, as long as it is one that is kept.
+func (s *Session) write(b []byte) {
+	t := s.trx
+	if t == nil || t.buf == nil {
+		return
+	}
+	t.size += int64(len(b))
+	if limit := int64(t.filter.conf.MaxSize); !t.oversize && limit > 0 && t.size > limit {
+		t.oversize = true
+		t.fail(t.buf.Truncate(headSize))
+	}
+	if t.spoolErr != nil || t.oversize && t.buf.Len() >= headSize {
+		return
+	}
+	if t.oversize {
+		b = b[:min(int64(len(b)), headSize-t.buf.Len())]
+	}
+	_, err := t.buf.Write(b)
+	t.fail(err)
+}
+
+// fail notes that the message cannot be kept and gives back its room; the rest of it
+// is let go by.
+func (t *transaction) fail(err error) {
+	if err != nil && t.spoolErr == nil {
+		t.spoolErr = err
+		t.buf.Close()
+	}
+}
+
+// End judges the message.
+func (s *Session) End(ctx context.Context) milter.Answer {
+	t := s.trx
+	if t == nil {
+		return milter.Answer{}
+	}
+	s.queueID()
+	s.endHeader()
+	start := s.env.Now()
+	r := &Result{NRcpt: t.nrcpt, Refused: t.refused, Size: t.size}
+	if t.oversize {
+		r.Flags = append(r.Flags, "oversize")
+	}
+	j := s.judge(ctx, t, r)
+	if j.skipped != "" {
+		r.Flags = append(r.Flags, j.skipped)
+	}
+	r.Envelope, r.Message, r.Report, r.Verdict = t.env, j.message, j.report, j.verdict
+	if j.message != nil {
+		r.MessageID = strings.TrimSpace(j.message.Header().Get("Message-ID"))
+	}
+	r.Took = s.env.Now().Sub(start)
+	a := answer(j.verdict)
+	r.Reply = a.Reply
+	s.trx, s.done, s.kept = nil, r, t.buf
+	return a
+}
+
+// judge asks the Filter, and does without it when there is nothing to judge, when it
+// panics or takes too long, or when the process must end.
+func (s *Session) judge(ctx context.Context, t *transaction, r *Result) judgement {
+	raw, err := t.contents()
+	if err != nil {
+		s.env.Log.Error("message not kept", "id", t.env.ID, "reason", err.Error())
+		r.Flags = append(r.Flags, "spool")
+		return t.filter.unkept(&t.env, err)
+	}
+	j, e, ok := s.bounded(ctx, t, raw)
+	switch {
+	case ctx.Err() != nil && t.env.Trust != mail.Local && t.env.Trust != mail.TrustedRelay:
+		// The MTA has been told so already, or the connection is closed: the account
+		// must not say otherwise.
+		r.Flags = append(r.Flags, "shutdown")
+		return judgement{verdict: policy.Verdict{Action: scan.SoftReject, Reply: policy.Reply{
+			Code: 421, Enhanced: "4.3.2", Text: s.env.Hostname + " restarting, try again [" + t.env.ID + "]"}}}
+	case !ok:
+		r.Flags = append(r.Flags, "failed")
+		return t.filter.broken(&t.env)
+	}
+	t.env = e
+	return j
+}
+
+// contents returns what was kept of the message.
+func (t *transaction) contents() ([]byte, error) {
+	if t.spoolErr != nil {
+		return nil, t.spoolErr
+	}
+	return t.buf.Bytes()
+}
+
+// bounded runs the Filter until env.HardEnd at the latest; false means that there is
+// no judgement. A Filter that doesn't come back keeps the message until it does.
+func (s *Session) bounded(ctx context.Context, t *transaction, raw []byte) (judgement, mail.Envelope, bool) {
+	type outcome struct {
+		j  judgement
+		e  mail.Envelope
+		ok bool
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.env.HardEnd-s.env.HardEnd/10)
+	defer cancel()
+	got := make(chan outcome, 1)
+	go func() {
+		o := outcome{e: t.env}
+		o.j, o.ok = s.guarded(ctx, t.filter, &o.e, raw)
+		got <- o
+	}()
+	hard := time.NewTimer(s.env.HardEnd)
+	defer hard.Stop()
+	select {
+	case o := <-got:
+		return o.j, o.e, o.ok
+	case <-hard.C:
+	}
+	s.env.Figures.DeadlineHit()
+	s.env.Log.Error("message not judged in time", "id", t.env.ID, "after", s.env.HardEnd.String())
+	buf := t.buf
+	t.buf = nil
+	go func() { <-got; buf.Close() }()
+	return judgement{}, mail.Envelope{}, false
+}
+
+// guarded calls the Filter; false means that it panicked.
+func (s *Session) guarded(ctx context.Context, f *Filter, e *mail.Envelope, raw []byte) (j judgement, ok bool) {
+	defer func() {
+		if v := recover(); v != nil {
+			s.env.Figures.Panicked()
+			s.env.Log.Error("panic while judging a message", "id", e.ID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+		}
+	}()
+	return f.judge(ctx, e, raw), true
+}
+
+// answer renders a verdict for the MTA.
+func answer(v policy.Verdict) milter.Answer {
+	switch {
+	case v.Reply.Code != 0:
+		return milter.Answer{Reply: milter.Reply{Action: milter.Respond,
+			Code: v.Reply.Code, Enhanced: v.Reply.Enhanced, Text: v.Reply.Text}}
+	case v.Discard:
+		return milter.Answer{Reply: milter.Reply{Action: milter.Discard}}
+	}
+	ops := map[policy.EditKind]milter.Op{
+		policy.DeleteHeader: milter.DeleteHeader,
+		policy.ChangeHeader: milter.ChangeHeader,
+		policy.AddHeader:    milter.AddHeader,
+		policy.InsertHeader: milter.InsertHeader,
+		policy.AddRcpt:      milter.AddRcpt,
+		policy.Quarantine:   milter.Quarantine,
+	}
+	var a milter.Answer
+	for _, e := range v.Edits {
+		a.Edits = append(a.Edits, milter.Edit{Op: ops[e.Kind], Index: e.Index, Name: e.Name, Value: e.Value})
+	}
+	return a
+}
+
+// Answered gives the account of the message that was answered.
+func (s *Session) Answered() {
+	r := s.done
+	if r == nil {
+		return
+	}
+	if r.End == Answered {
+		s.env.Figures.Message(r.Verdict.Action.String(), r.Envelope.Trust.Ours())
+	}
+	s.env.Done(r)
+	s.done = nil
+	if s.kept != nil {
+		s.kept.Close()
+		s.kept = nil
+	}
+}
+
+// Abort ends a message without a verdict.
+func (s *Session) Abort() { s.abort() }
+
+func (s *Session) abort() {
+	t := s.trx
+	if t == nil {
+		return
+	}
+	s.queueID()
+	s.trx = nil
+	if t.buf != nil {
+		t.buf.Close()
+	}
+	s.env.Done(&Result{Envelope: t.env, NRcpt: t.nrcpt, Refused: t.refused, Size: t.size, End: Aborted})
+}
+
+// Close ends the connection. An answer that hasn't left by now never does.
+func (s *Session) Close() {
+	s.abort()
+	if s.done != nil {
+		s.done.Flags = append(s.done.Flags, "answer_lost")
+		s.Answered()
+	}
+	s.env.Figures.SessionClosed()
+}

@@ -1,0 +1,199 @@
+package policy
+
+import (
+	"math"
+
+	"rmilter/internal/mail"
+	"rmilter/scan"
+)
+
+// Texts of replies and reasons where nobody gives a better one.
+const (
+	softRejectText = "Try again later"
+	brokenText     = "Temporary service failure."
+	floodText      = "Too many spam header fields"
+	quarantineText = "Spam message quarantined"
+)
+
+// maxReason and maxReply bound the texts of checks and of the configuration, in
+// bytes, so that a reply fits into the 512 bytes of RFC 5321, section 4.5.3.1.5.
+const (
+	maxReason = 200
+	maxReply  = 400
+)
+
+// A decision is a verdict in the making.
+type decision struct {
+	c        *Config
+	f        *Facts
+	strip    []Edit // the deletions of foreign fields
+	action   scan.Action
+	text     string // what a check wants to have said; "" for the action's own text
+	score    float64
+	required float64
+}
+
+// Decide returns what is done with a message. It is the one place where the rules
+// stand that depend on who sends it: our own users' mail is never marked, a relay's
+// never refused, local mail neither refused, held nor dropped.
+func Decide(c *Config, f *Facts) Verdict {
+	d := decision{c: c, f: f}
+	var flood bool
+	d.strip, flood = foreignFields(f.Header, string(c.SpamHeader))
+	if f.Broken {
+		d.broken()
+	} else {
+		d.judge(flood)
+		d.soften(f.Envelope.Trust)
+	}
+	v := Verdict{Action: d.action, Score: d.score, Required: d.required, DryRun: f.DryRun}
+	switch {
+	case f.DryRun:
+	case d.action == scan.Discard:
+		v.Discard = true
+	case d.action == scan.SoftReject:
+		v.Reply = d.softReject()
+	case d.action == scan.Reject:
+		v.Reply = d.reject()
+	default:
+		v.Edits = d.edits()
+	}
+	return v
+}
+
+// broken decides about a message that could not be judged.
+func (d *decision) broken() {
+	trust := d.f.Envelope.Trust
+	if bool(d.c.TempfailOnError) && trust != mail.Local && trust != mail.TrustedRelay {
+		d.action, d.text = scan.SoftReject, brokenText
+	}
+}
+
+// judge takes the mildest of the actions that the recipients' settings lead to.
+func (d *decision) judge(flood bool) {
+	all := d.f.Recipients
+	if len(all) == 0 {
+		all = []Settings{d.c.SettingsFor("", "")}
+	}
+	skip := true
+	for _, s := range all {
+		skip = skip && s.Skip
+	}
+	if d.f.Report == nil || skip {
+		return
+	}
+	d.score = d.f.Report.Score()
+	demand := d.f.Report.Passthrough
+	if flood && (demand == nil || demand.Action < scan.Reject) {
+		demand = &scan.Passthrough{Action: scan.Reject, Message: floodText}
+	}
+	if demand != nil {
+		d.text = printable(demand.Message, maxReason)
+	}
+	for i, s := range all {
+		a := s.Thresholds.Action(d.score)
+		if demand != nil {
+			a = demand.Action
+		}
+		if a == scan.Reject && s.NeverReject {
+			a = scan.AddHeader
+		}
+		if i == 0 || a < d.action {
+			d.action, d.required = a, required(s)
+		}
+	}
+}
+
+// required returns the score from which these settings reject, 0 for never.
+func required(s Settings) float64 {
+	if r := s.Thresholds[scan.Reject]; !math.IsNaN(r) {
+		return r
+	}
+	return 0
+}
+
+// soften turns what may not be done to mail of this trust into what may.
+func (d *decision) soften(trust mail.Trust) {
+	switch {
+	case trust == mail.Local || trust == mail.TrustedRelay:
+		// A refusal would stick in the MTA's own queue, or make the relay send a
+		// bounce to a forged sender; mail dropped or held here is missed by people
+		// who trust it.
+		switch d.action {
+		case scan.Greylist:
+			d.action = scan.NoAction
+		case scan.Quarantine, scan.SoftReject, scan.Reject, scan.Discard:
+			d.action = scan.AddHeader
+		}
+	case trust.Ours():
+		switch d.action {
+		case scan.Greylist, scan.AddHeader, scan.RewriteSubject:
+			d.action = scan.NoAction
+		}
+	}
+}
+
+// softReject returns the temporary refusal.
+func (d *decision) softReject() Reply {
+	code := 451
+	if d.c.SMTPCodes == RmilterCodes {
+		code = 452
+	}
+	return d.reply(code, "4.7.1", d.text, softRejectText)
+}
+
+// reject returns the refusal for good.
+func (d *decision) reject() Reply {
+	text := printable(string(d.c.RejectMessage), maxReply)
+	if text == "" {
+		text = string(DefaultConfig().RejectMessage)
+	}
+	return d.reply(554, "5.7.1", d.text, text)
+}
+
+// reply returns a refusal that ends in the message's id.
+func (d *decision) reply(code int, enhanced, text, otherwise string) Reply {
+	if text == "" {
+		text = otherwise
+	}
+	return Reply{Code: code, Enhanced: enhanced, Text: d.tagged(text)}
+}
+
+// tagged appends the id by which the log line is found.
+func (d *decision) tagged(text string) string {
+	if id := printable(d.f.Envelope.ID, 64); id != "" {
+		text += " [" + id + "]"
+	}
+	return text
+}
+
+// spamHeader returns the field that marks spam.
+func (d *decision) spamHeader() Edit {
+	name, value := string(d.c.SpamHeader), printable(string(d.c.SpamHeaderValue), maxReason)
+	if value == "" {
+		value = string(DefaultConfig().SpamHeaderValue)
+	}
+	return Edit{Kind: AddHeader, Name: name, Value: value}
+}
+
+// edits returns the changes to a message that goes on.
+func (d *decision) edits() []Edit {
+	edits := d.strip
+	if d.action == scan.RewriteSubject {
+		edits = append(edits, subjectEdits(d.f.Header, string(d.c.Subject), d.score)...)
+	}
+	if d.action == scan.AddHeader || d.action == scan.RewriteSubject && bool(d.c.SpamAddHeader) {
+		edits = append(edits, d.spamHeader())
+	}
+	if d.f.Extended || bool(d.c.ExtendedHeaders) && !d.f.Envelope.Trust.Ours() {
+		edits = append(edits, d.extended()...)
+	}
+	if d.action == scan.Quarantine {
+		reason := d.text
+		if reason == "" {
+			reason = quarantineText
+		}
+		edits = append(edits, Edit{Kind: Quarantine, Value: d.tagged(reason)})
+	}
+	return edits
+}

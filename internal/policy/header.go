@@ -1,0 +1,127 @@
+package policy
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"rmilter/internal/mail"
+	"rmilter/scan"
+)
+
+// maxForeign bounds the fields that are deleted from one message. The MTA walks its
+// whole header for each of them.
+const maxForeign = 1000
+
+// Bounds of X-Spamd-Result, in bytes.
+const (
+	maxResult  = 8000
+	maxSymbol  = 100
+	maxOptions = 500
+	maxOption  = 100
+)
+
+// foreignFields returns the deletions of all fields that look like ours or like
+// another filter's, whoever wrote them: of each name from the highest index down, so
+// that a deletion doesn't shift the others. flood tells that there are more than
+// maxForeign, and the rest is left.
+func foreignFields(h mail.Header, spamHeader string) (edits []Edit, flood bool) {
+	type spot struct {
+		name  string
+		index int
+	}
+	var spots []spot
+	count := map[string]int{}
+	for _, f := range h {
+		if name := lower(f.Name); foreign(name, lower(spamHeader)) {
+			count[name]++
+			spots = append(spots, spot{f.Name, count[name]})
+		}
+	}
+	for _, s := range slices.Backward(spots) {
+		if len(edits) == maxForeign {
+			return edits, true
+		}
+		edits = append(edits, Edit{Kind: DeleteHeader, Index: s.index, Name: s.name})
+	}
+	return edits, false
+}
+
+// foreign tells whether a field of this lower-case name is deleted.
+func foreign(name, spamHeader string) bool {
+	return name == spamHeader ||
+		strings.HasPrefix(name, "x-spam") ||
+		strings.HasPrefix(name, "x-rspamd-") ||
+		strings.HasPrefix(name, "x-rmilter-")
+}
+
+// extended returns the fields that tell about the scan.
+func (d *decision) extended() []Edit {
+	r := d.f.Report
+	if r == nil {
+		return nil
+	}
+	add := func(name, value string) Edit { return Edit{Kind: AddHeader, Name: name, Value: value} }
+	edits := []Edit{add("X-Spamd-Result", result(r, d.score, d.required))}
+	if host := printable(d.f.Hostname, 255); host != "" {
+		edits = append(edits, add("X-Rspamd-Server", host))
+	}
+	edits = append(edits, add("X-Rspamd-Scan-Time", fmt.Sprintf("%.2f", r.Took.Seconds())))
+	if id := printable(d.f.Envelope.QueueID, 100); id != "" {
+		edits = append(edits, add("X-Rspamd-Queue-ID", id))
+	}
+	return edits
+}
+
+// result returns the value of X-Spamd-Result: score, required score and the symbols,
+// those that weigh most first. What doesn't fit is left out.
+func result(r *scan.Report, score, required float64) string {
+	var b strings.Builder
+	verdict := "False"
+	if required != 0 && score > required {
+		verdict = "True"
+	}
+	fmt.Fprintf(&b, "default: %s [%s / %s]", verdict, points(score), points(required))
+	findings := slices.Clone(r.Findings)
+	slices.SortStableFunc(findings, func(x, y scan.Finding) int {
+		return cmp.Compare(math.Abs(y.Weight), math.Abs(x.Weight))
+	})
+	for _, f := range findings {
+		name := ""
+		if f.Symbol != nil {
+			name = printable(f.Symbol.Name, maxSymbol)
+		}
+		line := fmt.Sprintf("\n\t%s(%s)[%s]", name, points(f.Weight), options(f.Details))
+		if b.Len()+len(line) > maxResult {
+			break
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}
+
+// options joins the evidence of a finding.
+func options(details []string) string {
+	var b strings.Builder
+	for i, o := range details {
+		o = printable(o, maxOption)
+		if b.Len()+len(o)+2 > maxOptions {
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(o)
+	}
+	return b.String()
+}
+
+// points writes a score with two decimals, never "-0.00".
+func points(v float64) string {
+	if v = math.Round(v*100) / 100; v == 0 {
+		v = 0
+	}
+	return fmt.Sprintf("%.2f", v)
+}

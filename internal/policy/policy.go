@@ -1,0 +1,82 @@
+package policy
+
+import (
+	"maps"
+	"math"
+
+	"rmilter/internal/mail"
+	"rmilter/scan"
+)
+
+// A Reply is the SMTP answer to a message. The zero Reply accepts it.
+type Reply struct {
+	Code     int    // 451, 554 …; 0 accepts
+	Enhanced string // "4.7.1"
+	Text     string // printable ASCII; ends in " [ID]"
+}
+
+// EditKind says what an Edit does.
+type EditKind byte
+
+// The edits, in the order in which a verdict lists them.
+const (
+	DeleteHeader EditKind = iota + 1 // delete the Index-th field of that name
+	ChangeHeader                     // replace the value of the Index-th field of that name
+	AddHeader                        // append at the end of the header
+	InsertHeader                     // insert at position Index, 0 is the top
+	AddRcpt                          // add Value as a recipient
+	Quarantine                       // let the MTA hold the message, Value is the reason
+)
+
+// An Edit is one change to a message that goes on. Edits are carried out one after
+// the other; since deletions of a name come from the highest index down, an index
+// means the same field before and after the earlier edits.
+type Edit struct {
+	Kind  EditKind
+	Index int    // 1 is the first field of that name in the message as received
+	Name  string // field name
+	Value string // without leading space, folded with "\n"
+}
+
+// DefaultSettings is the name of the settings that recipients have whom no settings
+// block lists.
+const DefaultSettings = "default"
+
+// Settings are what may differ between the recipients of one message.
+type Settings struct {
+	Name        string          // DefaultSettings, or the settings block's name
+	Skip        bool            // this recipient wants no checks; holds only when every recipient does
+	Thresholds  scan.Thresholds // scores from which an action is taken
+	NeverReject bool            // a reject is turned into the spam header
+}
+
+// Same tells whether two settings lead to the same verdicts, whatever their names.
+func (s Settings) Same(t Settings) bool {
+	return s.Skip == t.Skip && s.NeverReject == t.NeverReject &&
+		maps.EqualFunc(s.Thresholds, t.Thresholds, func(a, b float64) bool {
+			return a == b || math.IsNaN(a) && math.IsNaN(b)
+		})
+}
+
+// Facts are all that a decision rests on.
+type Facts struct {
+	Envelope   *mail.Envelope // never nil
+	Header     mail.Header    // of the message as the MTA has it
+	Report     *scan.Report   // nil when the message was not scanned
+	Recipients []Settings     // the distinct settings of the recipients; none means the defaults
+	Extended   bool           // every recipient matches extended_headers_rcpt
+	Hostname   string         // this filter's name, for X-Rspamd-Server
+	Broken     bool           // the filter could not judge the message (spool, panic)
+	DryRun     bool           // decide, but change nothing
+}
+
+// A Verdict is what is done with a message.
+type Verdict struct {
+	Action   scan.Action // what was decided; with DryRun what would have been done
+	Discard  bool        // accept and drop
+	Reply    Reply
+	Edits    []Edit
+	Score    float64
+	Required float64 // the reject threshold that counted, 0 when there is none
+	DryRun   bool    // nothing of it is carried out: Reply, Discard and Edits are empty
+}

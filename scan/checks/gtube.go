@@ -1,0 +1,97 @@
+package checks
+
+import (
+	"bytes"
+
+	"rmilter/internal/mail"
+	"rmilter/scan"
+)
+
+// Patterns says which test strings are known.
+type Patterns string
+
+// The values of Patterns.
+const (
+	AllPatterns   Patterns = "all"     // one for each action
+	RejectPattern Patterns = "reject"  // GTUBE alone
+	NoPatterns    Patterns = "disable" // none
+)
+
+// gtubeTail is GTUBE without its first letter, in two pieces so that no mail filter
+// takes this file for spam. The letter before it tells the action.
+const gtubeTail = "JS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-" + "STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
+
+// gtubeName is the name of the check, in reports and as the source of its demand.
+const gtubeName = "gtube"
+
+// GTUBE is the symbol of a test string: the generic test for unsolicited bulk e-mail,
+// and rspamd's relatives of it.
+var GTUBE = &scan.Symbol{
+	Name:  "GTUBE",
+	Score: 0,
+	Group: "gtube",
+	Doc:   "The message holds a test string that asks for an action.",
+}
+
+// gtubeAction returns the action that a first letter stands for. X, Y, Z and A are
+// rspamd's letters; the others are for actions that rspamd has no test string for.
+func gtubeAction(letter byte) (scan.Action, bool) {
+	switch letter {
+	case 'X':
+		return scan.Reject, true
+	case 'Y':
+		return scan.AddHeader, true
+	case 'Z':
+		return scan.RewriteSubject, true
+	case 'A':
+		return scan.NoAction, true
+	case 'S':
+		return scan.SoftReject, true
+	case 'G':
+		return scan.Greylist, true
+	case 'Q':
+		return scan.Quarantine, true
+	case 'D':
+		return scan.Discard, true
+	}
+	return scan.NoAction, false
+}
+
+// gtube looks for test strings in the raw body. Of several, the most severe counts.
+// That for no action forces it only for our own mail: a stranger's would be a way
+// around all other checks, so it is only reported.
+func gtube(p Patterns, e *mail.Envelope, m *mail.Message, r *scan.Report) {
+	if p == NoPatterns {
+		return
+	}
+	action, found := worstPattern(m.Body(), p)
+	if !found {
+		return
+	}
+	r.Findings = append(r.Findings, scan.Finding{Symbol: GTUBE, Weight: GTUBE.Score, Details: []string{action.String()}})
+	if action == scan.NoAction && !e.Trust.Ours() {
+		return
+	}
+	demand := &scan.Passthrough{Action: action, Source: gtubeName}
+	if action == scan.Reject {
+		demand.Message = "Gtube pattern" // rspamd's words, which tests of mail systems look for
+	}
+	r.Passthrough = demand
+}
+
+// worstPattern walks body once.
+func worstPattern(body []byte, p Patterns) (worst scan.Action, found bool) {
+	tail := []byte(gtubeTail)
+	for {
+		i := bytes.Index(body, tail)
+		if i < 0 {
+			return worst, found
+		}
+		if i > 0 {
+			if a, ok := gtubeAction(body[i-1]); ok && (p == AllPatterns || a == scan.Reject) {
+				worst, found = max(worst, a), true
+			}
+		}
+		body = body[i+len(tail):]
+	}
+}
