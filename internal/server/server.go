@@ -1,0 +1,326 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"rmilter/internal/config"
+	"rmilter/internal/controller"
+	"rmilter/internal/filter"
+	"rmilter/internal/logs"
+	"rmilter/internal/metrics"
+	"rmilter/internal/spool"
+	"rmilter/milter"
+)
+
+// Options are the daemon's command line.
+type Options struct {
+	ConfigPath string // the main configuration file
+	DataDir    string // in place of data_dir, when not empty
+	Debug      bool   // log more than the configuration says
+}
+
+// Exit codes (sysexits.h), as old rmilter's where it had one.
+const (
+	exitOK          = 0
+	exitUnavailable = 69 // EX_UNAVAILABLE: a socket or directory cannot be had
+	exitConfig      = 78 // EX_CONFIG: the configuration has faults
+)
+
+// healthInterval is the time between two looks at what may break while running.
+const healthInterval = 10 * time.Second
+
+// A daemon is the running process.
+type daemon struct {
+	opts    Options
+	log     *slog.Logger
+	level   *slog.LevelVar
+	pidfile string
+	figures *metrics.Figures
+	env     *filter.Env
+	filter  atomic.Pointer[filter.Filter]
+	milter  *milter.Server
+	control *controller.Server
+
+	listeners []listener
+	failed    chan error // listeners that ended by themselves
+	serving   sync.WaitGroup
+
+	mu     sync.Mutex // guards what follows
+	conf   *config.Config
+	reload reloadState
+}
+
+// reloadState is what status tells of the last reload.
+type reloadState struct {
+	at     time.Time // zero: none yet
+	result string    // "ok" or what was wrong
+}
+
+// Run is the daemon from start to end. It returns the exit code of the process; what
+// keeps it from starting is written to stderr too, as there may be no log yet.
+func Run(o Options, stderr io.Writer) int {
+	conf, ok := load(o, stderr)
+	if !ok {
+		return exitConfig
+	}
+	level := new(slog.LevelVar)
+	level.Set(logLevel(conf, o))
+	log, closer, err := logs.New(logs.Options{Target: conf.Server.Log, Format: conf.Server.Format, Level: level, Name: string(conf.Server.SyslogName)})
+	if err != nil {
+		fmt.Fprintf(stderr, "rmilter: log: %v\n", err)
+		return exitUnavailable
+	}
+	defer closer.Close()
+	d := newDaemon(o, conf, log, level)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+	if err := d.start(); err != nil {
+		log.Error("cannot start", "reason", err.Error())
+		fmt.Fprintf(stderr, "rmilter: cannot start: %v\n", err)
+		return exitUnavailable
+	}
+	return d.run(signals)
+}
+
+// load reads the configuration and writes its warnings and faults to w.
+func load(o Options, w io.Writer) (*config.Config, bool) {
+	conf, diags, err := config.Load(o.ConfigPath, config.Options{DataDir: o.DataDir})
+	for _, d := range diags {
+		fmt.Fprintf(w, "rmilter: %s\n", d)
+	}
+	if err != nil {
+		fmt.Fprintf(w, "rmilter: %v\n", err)
+		return nil, false
+	}
+	return conf, true
+}
+
+// Test reads the configuration as the daemon would, tells its faults and returns the
+// exit code.
+func Test(o Options, stdout, stderr io.Writer) int {
+	if _, ok := load(o, stderr); !ok {
+		return exitConfig
+	}
+	fmt.Fprintf(stdout, "%s: configuration is fine\n", o.ConfigPath)
+	return exitOK
+}
+
+func newDaemon(o Options, conf *config.Config, log *slog.Logger, level *slog.LevelVar) *daemon {
+	d := &daemon{opts: o, log: log, level: level, conf: conf, figures: metrics.New(time.Now), pidfile: string(conf.Server.PidFile)}
+	d.env = &filter.Env{
+		Hostname: string(conf.Server.Hostname),
+		Spool:    spool.New(string(conf.Server.TempDir), int64(conf.Server.SpoolLimit)),
+		Figures:  d.figures,
+		Log:      log,
+		Done:     d.account(conf.Server.Format),
+		Now:      time.Now,
+		NewID:    filter.NewID,
+		HardEnd:  filter.HardEnd,
+	}
+	d.figures.SetMaxSessions(int(conf.Server.MaxConnections))
+	d.figures.SetSpoolLimit(int64(conf.Server.SpoolLimit))
+	d.milter = milter.NewServer(milter.Config{
+		NewSession: func(c milter.Conn) milter.Session { return filter.NewSession(d.env, d.filter.Load, c) },
+		MaxConns:   int(conf.Server.MaxConnections),
+		Parting:    milter.Reply{Action: milter.Respond, Code: 421, Enhanced: "4.3.2", Text: d.env.Hostname + " restarting, try again"},
+		Log:        log,
+	})
+	return d
+}
+
+// account returns what writes the log line of a message.
+func (d *daemon) account(format string) func(*filter.Result) {
+	if format != "json" {
+		return func(r *filter.Result) { d.log.Info(r.Line()) }
+	}
+	return func(r *filter.Result) {
+		attrs := []slog.Attr{slog.String("id", r.Envelope.ID)}
+		for _, p := range r.Pairs() {
+			attrs = append(attrs, slog.String(p.Key, p.Value))
+		}
+		d.log.LogAttrs(context.Background(), slog.LevelInfo, "message", attrs...)
+	}
+}
+
+// start makes everything ready and begins to serve.
+func (d *daemon) start() error {
+	c := &d.conf.Server
+	if err := os.MkdirAll(string(c.DataDir), 0o700); err != nil {
+		return fmt.Errorf("data_dir: %w", err)
+	}
+	if err := d.env.Spool.Check(); err != nil {
+		return err
+	}
+	d.filter.Store(d.newFilter(d.conf))
+	passed, err := systemdSockets()
+	if err != nil {
+		return err
+	}
+	lns, err := listenMilter(c.BindSocket, passed)
+	if err != nil {
+		return err
+	}
+	d.listeners = lns
+	if err := d.startControl(passed); err != nil {
+		closeAll(d.listeners)
+		return err
+	}
+	if err := writePidfile(d.pidfile); err != nil {
+		closeAll(d.listeners)
+		return err
+	}
+	d.failed = make(chan error, len(d.listeners))
+	for _, l := range d.listeners {
+		d.serve(l)
+	}
+	return nil
+}
+
+// startControl opens the controller's sockets. Without one of its default sockets mail
+// flows all the same; a configured one that cannot be had is an error.
+func (d *daemon) startControl(passed map[string][]net.Listener) (err error) {
+	c := &d.conf.Server
+	d.control, err = controller.New(controller.Options{Status: d.status, Policy: controlPolicy(d.conf), Log: d.log})
+	if err != nil {
+		return err
+	}
+	for name, lns := range passed {
+		if isControl(name) {
+			for _, ln := range lns {
+				d.listeners = append(d.listeners, listener{ln, "control", "systemd:" + describe(ln), true})
+			}
+		}
+	}
+	for _, s := range c.ControlSockets() {
+		if s.Default && filepath.IsAbs(s.Path) {
+			os.Mkdir(filepath.Dir(s.Path), 0o755) // /run/rmilter, when no unit made it
+		}
+		ln, err := listen(s.Socket)
+		switch {
+		case err == nil:
+			d.listeners = append(d.listeners, listener{ln, "control", address(s.Socket, ln), false})
+		case s.Default:
+			d.log.Warn("no control socket there", "socket", s.Socket.String(), "reason", err.Error())
+		default:
+			return fmt.Errorf("%s %s: %w", s.Option, s.Socket, err)
+		}
+	}
+	return nil
+}
+
+func controlPolicy(c *config.Config) controller.Policy {
+	return controller.Policy{Password: c.Server.Controller.Password.Reveal(), Hosts: []string{string(c.Server.Hostname)}}
+}
+
+func writePidfile(path string) error {
+	if path == "" {
+		return nil
+	}
+	if err := os.WriteFile(path, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
+		return fmt.Errorf("pidfile: %w", err)
+	}
+	return nil
+}
+
+// serve answers on a listener until it is closed.
+func (d *daemon) serve(l listener) {
+	d.serving.Add(1)
+	go func() {
+		defer d.serving.Done()
+		var err error
+		if l.name == "milter" {
+			err = d.milter.Serve(l.Listener, l.inherited)
+		} else {
+			err = d.control.Serve(l.Listener)
+		}
+		if err != nil && !errors.Is(err, milter.ErrServerClosed) {
+			d.failed <- fmt.Errorf("%s %s: %w", l.name, l.address, err)
+		}
+	}()
+}
+
+// run is the life of the daemon between start and end.
+func (d *daemon) run(signals <-chan os.Signal) int {
+	alive, stopWatchdog := watchdog()
+	defer stopWatchdog()
+	health := time.NewTicker(healthInterval)
+	defer health.Stop()
+	for _, l := range d.listeners {
+		d.log.Info("listening", "service", l.name, "address", l.address)
+	}
+	d.log.Info("started", "version", metrics.Version, "config", d.opts.ConfigPath)
+	notify("READY=1\nSTATUS=filtering")
+
+	var drained chan struct{}        // closed when the drain has ended
+	hurry := context.CancelFunc(nil) // ends the drain at once
+	for {
+		select {
+		case <-drained:
+			d.end()
+			return exitOK
+		case sig := <-signals:
+			switch {
+			case sig == syscall.SIGHUP || sig == syscall.SIGUSR1:
+				if drained == nil {
+					d.Reload()
+				}
+			case drained == nil:
+				drained, hurry = d.drain(sig)
+				defer hurry()
+			default:
+				hurry()
+			}
+		case <-alive:
+			notify("WATCHDOG=1")
+		case <-health.C:
+			d.checkHealth()
+		case err := <-d.failed:
+			d.log.Error("a listener failed", "reason", err.Error())
+			d.figures.Raise(metrics.Problem{ID: "listener", Severity: metrics.NotFiltering, Text: err.Error(),
+				Effect: "mail may pass unfiltered; restart"})
+		}
+	}
+}
+
+// drain begins the end: sessions are served to theirs, for shutdown_timeout at most.
+func (d *daemon) drain(sig os.Signal) (chan struct{}, context.CancelFunc) {
+	d.mu.Lock()
+	timeout := d.conf.Server.ShutdownTimeout.Std()
+	d.mu.Unlock()
+	notify("STOPPING=1\nSTATUS=draining")
+	d.log.Info("draining", "signal", sig.String(), "connections", d.milter.Open(), "timeout", timeout.String())
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := d.milter.Shutdown(ctx); err != nil {
+			d.log.Warn("connections cut off", "reason", err.Error())
+		}
+	}()
+	return done, cancel
+}
+
+// end stops what is left.
+func (d *daemon) end() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	d.control.Shutdown(ctx)
+	d.serving.Wait()
+	if d.pidfile != "" {
+		os.Remove(d.pidfile)
+	}
+	d.log.Info("stopped")
+}

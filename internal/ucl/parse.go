@@ -1,0 +1,484 @@
+package ucl
+
+import (
+	"strings"
+)
+
+// maxDepth is how deep blocks and lists may be nested.
+const maxDepth = 32
+
+// A parser builds the tree of one source.
+type parser struct {
+	*scanner
+	stack    []file // the files that are being read, the innermost last
+	priority int
+	depth    int
+	glued    string // the directive that ended on this line without ";"
+}
+
+// body reads directives into b up to the closing brace, or up to the end of the
+// text when open is negative. It is false when a closing brace is missing.
+func (p *parser) body(b *Block, open int) bool {
+	for {
+		if p.blanks() {
+			p.glued = ""
+		}
+		if p.eof() {
+			return open < 0 || p.l.stopped
+		}
+		switch c := p.peek(); {
+		case c == ';' || c == ',':
+			p.glued = ""
+			p.off++
+		case c == '}' && open >= 0:
+			p.off++
+			return true
+		case c == '}':
+			p.fault(p.off, "a } which closes nothing; expected a directive")
+			p.off++
+		case c == '{' && open < 0 && len(b.Directives) == 0 && p.depth == 0:
+			p.whole(b)
+		case c == '.' && isLetter(p.at(p.off+1)):
+			p.macro(b)
+		default:
+			p.directive(b)
+		}
+	}
+}
+
+// whole reads a file that stands in braces as a whole, as JSON does.
+func (p *parser) whole(b *Block) {
+	open := p.off
+	p.off++
+	p.depth++
+	if !p.body(b, open) {
+		p.fault(open, "a block that is not closed; expected }")
+		b.Directives = nil
+	}
+	p.depth--
+}
+
+func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+// directive reads one directive or section.
+func (p *parser) directive(b *Block) {
+	start := p.off
+	d := &Directive{Pos: p.pos(start), Priority: p.priority, glued: p.glued}
+	p.glued = ""
+	if !p.directiveName(d) {
+		return
+	}
+	if !p.l.count(p.scanner) {
+		return
+	}
+	newline := p.blanks()
+	colon := false
+	switch c := p.peek(); {
+	case c == '=':
+		p.off++
+	case c == '+' && p.at(p.off+1) == '=':
+		p.off += 2
+		d.Add = true
+	case c == ':':
+		p.off++
+		colon = true
+	case c == '{':
+		d.Value = p.block(d)
+		p.add(b, d)
+		return
+	case newline || p.eof() || c == ';' || c == '}' || c == ',' || c == ']':
+		p.fault(start, "%s has no value; expected %s = VALUE or %s { }", p.quote(start, d.Name), d.Name, d.Name)
+		if c == ']' {
+			p.off++
+		}
+		return
+	}
+	if d.Value = p.value(d, colon); d.Value != nil {
+		p.add(b, d)
+	}
+}
+
+// add appends a directive to its block, unless its value was at fault.
+func (p *parser) add(b *Block, d *Directive) {
+	if d.Value != nil {
+		b.Directives = append(b.Directives, d)
+	}
+}
+
+// directiveName reads the name and, before a block, the keys.
+func (p *parser) directiveName(d *Directive) bool {
+	words, after := p.words()
+	if len(words) == 0 {
+		p.fault(p.off, "unexpected %s; expected the name of a directive", p.token())
+		p.skipStatement()
+		return false
+	}
+	if words[0].bad {
+		p.fault(words[0].start, "a text that is not closed; expected %c at its end", p.at(words[0].start))
+		p.off = p.lineEnd(p.off)
+		return false
+	}
+	d.Name = words[0].text
+	p.off = words[0].end
+	switch {
+	case after == '{':
+		for _, w := range words[1:] {
+			d.Keys = append(d.Keys, w.text)
+			p.off = w.end
+		}
+	case after == '=':
+		// Several bare words before the sign: a name with blanks, "add header = 6".
+		for _, w := range words[1:] {
+			d.Name += " " + w.text
+			p.off = w.end
+		}
+	}
+	return true
+}
+
+// A wordAt is a word at the beginning of a directive.
+type wordAt struct {
+	text       string
+	start, end int
+	bad        bool // a quoted text that is not closed on its line
+}
+
+// words looks at the words at the beginning of a directive, without moving: its
+// name and what follows on the line, up to a brace ('{'), a sign ('=', for +=, too)
+// or anything else (0).
+func (p *parser) words() (words []wordAt, after byte) {
+	const most = 16
+	i := p.off
+	for len(words) < most {
+		w := wordAt{start: i}
+		switch c := p.at(i); {
+		case c == '"' || c == '\'':
+			w.end, w.text, w.bad = p.shortQuoted(i)
+		default:
+			w.end = p.name(i)
+			w.text = p.text[i:w.end]
+		}
+		if w.end == i {
+			break
+		}
+		words = append(words, w)
+		i = p.spaces(w.end)
+		switch c := p.at(i); {
+		case w.bad || c == ':' && len(words) == 1 || c == '{' && strings.HasSuffix(w.text, "$"):
+			return words, 0
+		case c == '{':
+			return words, '{'
+		case c == '=' || c == '+' && p.at(i+1) == '=':
+			return words, '='
+		}
+	}
+	if len(words) > 0 && p.at(p.white(i)) == '{' { // the brace on a line of its own
+		return words, '{'
+	}
+	return words, 0
+}
+
+// shortQuoted returns the quoted text at off, which must end on its line.
+func (p *parser) shortQuoted(off int) (end int, text string, bad bool) {
+	i := off + 1
+	for ; i < len(p.text) && p.text[i] != '\n'; i++ {
+		if p.text[i] == p.text[off] {
+			p.l.work += i - off
+			if text = p.text[off+1 : i]; p.text[off] == '"' {
+				return i + 1, p.l.expand(text, true), false
+			}
+			return i + 1, strings.ReplaceAll(text, `\'`, "'"), false
+		}
+		if p.text[i] == '\\' {
+			i++
+		}
+	}
+	p.l.work += i - off
+	return min(i, len(p.text)), "", true
+}
+
+// block reads the block at the present offset.
+func (p *parser) block(d *Directive) *Node {
+	open := p.off
+	n := &Node{Kind: BlockKind, Pos: p.pos(open), Block: &Block{}}
+	if !p.enter(open) {
+		return n // the fault is told; go on behind it
+	}
+	p.off++
+	closed := p.body(n.Block, open)
+	p.depth--
+	p.glued = ""
+	if !closed {
+		p.fault(open, "the section %s is not closed; expected } at its end", p.quote(open, d.Name))
+		return nil // its content may belong elsewhere: remarks about it would only mislead
+	}
+	return n
+}
+
+// enter counts a level of nesting. When there are too many it skips the block or
+// list at off and is false.
+func (p *parser) enter(open int) bool {
+	if p.depth >= maxDepth {
+		p.fault(open, "nested too deep; expected at most %d levels", maxDepth)
+		p.skipBalanced()
+		return false
+	}
+	p.depth++
+	return true
+}
+
+// value reads the value of a directive with its end. It is nil after a fault.
+func (p *parser) value(d *Directive, colon bool) *Node {
+	newline := p.blanks()
+	if c := p.peek(); p.eof() || c == ';' || c == '}' || newline && p.startsDirective(false, colon) {
+		p.l.Diagnostics.Add(Fault, d.Pos, "%s has no value; expected one after it", quoteFor(d.Name))
+		return nil
+	}
+	first := p.item(d, false)
+	if first == nil {
+		return nil
+	}
+	items := []*Node{first}
+	for {
+		newline := p.blanks()
+		c := p.peek()
+		if c == ',' {
+			for c == ',' {
+				p.off++
+				p.blanks()
+				c = p.peek()
+			}
+			if p.eof() || c == ';' || c == '}' || p.startsDirective(true, colon) {
+				break
+			}
+			item := p.item(d, false)
+			if item == nil {
+				return nil
+			}
+			items = append(items, item)
+			continue
+		}
+		p.end(d, newline, items[len(items)-1])
+		break
+	}
+	if len(items) == 1 {
+		return first
+	}
+	return &Node{Kind: ListKind, Pos: first.Pos, Items: items}
+}
+
+// end checks what follows a value.
+func (p *parser) end(d *Directive, newline bool, last *Node) {
+	switch c := p.peek(); {
+	case p.eof() || newline || c == ';' || c == '}' || last.Kind == BlockKind:
+	case p.startsDirective(false, false):
+		p.glued = d.Name
+	default:
+		p.fault(p.off, `unexpected %s after the value of %s; expected ";" or a new line, or quotes around the whole value`, p.token(), quoteFor(d.Name))
+		p.skipStatement()
+	}
+}
+
+// item reads one item of a value. It is nil after a fault, of which the rest of
+// the statement is then skipped.
+func (p *parser) item(d *Directive, array bool) *Node {
+	if !p.l.count(p.scanner) {
+		return nil
+	}
+	n := &Node{Pos: p.pos(p.off)}
+	ok := true
+	switch c := p.peek(); {
+	case c == '{' && p.mirrored():
+		return p.list(n, d, '}')
+	case c == '{':
+		return p.block(d)
+	case c == '[' && !p.bracketedAddress(p.off):
+		return p.list(n, d, ']')
+	case c == '"' || c == '\'':
+		if n.Text, ok = p.quoted(); !ok {
+			return nil
+		}
+		return n
+	}
+	if is, text, ok := p.heredoc(); is {
+		if !ok {
+			return nil
+		}
+		n.Text = text
+		return n
+	}
+	if n.Text, ok = p.bare(array); !ok {
+		p.skipStatement()
+		return nil
+	}
+	return n
+}
+
+// mirrored tells whether the brace here begins a pair of mirrored servers, {a, b},
+// of old files.
+func (p *parser) mirrored() bool {
+	i := p.white(p.off + 1)
+	if p.at(i) == '"' || p.at(i) == '\'' {
+		end, _, bad := p.shortQuoted(i)
+		if bad {
+			return false
+		}
+		i = p.white(end)
+	} else {
+		end := p.word(i)
+		if end == i {
+			return false
+		}
+		i = p.white(end)
+	}
+	return p.at(i) == ',' || p.at(i) == '}'
+}
+
+// bare reads a text without quotes: words up to the end of the line, a delimiter,
+// a comment or a new directive.
+func (p *parser) bare(array bool) (string, bool) {
+	start, end := p.off, p.off
+	for {
+		next := p.word(p.off)
+		word := p.text[p.off:next]
+		switch {
+		case word == "":
+		case word[0] == '=', strings.HasPrefix(word, "+="):
+			p.fault(p.off, `unexpected "="; expected ";" before the directive, or quotes around the value`)
+			return "", false
+		case strings.IndexByte(word, '"') >= 0:
+			if p.off > start && word[0] == '"' {
+				break // after the value, which end complains about
+			}
+			p.fault(p.off+strings.IndexByte(word, '"'), "a quotation mark within a word; expected quotes around the whole value")
+			return "", false
+		case strings.HasPrefix(word, "“"), strings.HasPrefix(word, "„"), strings.HasPrefix(word, "”"), strings.HasPrefix(word, "‘"), strings.HasPrefix(word, "’"):
+			p.fault(p.off, `a typographic quotation mark; expected "`)
+			return "", false
+		default:
+			p.off, end = next, next
+		}
+		if p.off != next || word == "" {
+			break
+		}
+		i := p.spaces(p.off)
+		if i == p.off || p.at(i) == '/' && p.at(i+1) == '*' {
+			break
+		}
+		p.off = i
+		if !array && p.startsDirective(false, false) {
+			break
+		}
+	}
+	p.off = end
+	if end == start {
+		p.fault(p.off, "unexpected %s; expected a value", p.token())
+		return "", false
+	}
+	return p.l.expand(p.text[start:end], false), true
+}
+
+// list reads an array or a mirrored pair up to the closing bracket.
+func (p *parser) list(n *Node, d *Directive, closing byte) *Node {
+	open := p.off
+	n.Kind = ListKind
+	if !p.enter(open) {
+		return n
+	}
+	defer func() { p.depth-- }()
+	p.off++
+	for {
+		newline := p.blanks()
+		switch c := p.peek(); {
+		case c == closing && !p.eof():
+			p.off++
+			return n
+		case c == ',':
+			p.off++
+		case p.eof() || c == ';' || c == '}' || c == ']' || newline && p.startsDirective(false, false):
+			p.fault(open, "a list that is not closed; expected %c at its end", closing)
+			return nil
+		default:
+			item := p.item(d, true)
+			if item == nil {
+				return nil
+			}
+			n.Items = append(n.Items, item)
+		}
+	}
+}
+
+// token returns what stands at the present offset, for a message.
+func (p *parser) token() string {
+	end := max(p.word(p.off), p.off+1)
+	if p.off >= len(p.text) {
+		return "end of the file"
+	}
+	return p.quote(p.off, p.text[p.off:min(end, len(p.text))])
+}
+
+// quote returns a text of the file for a message, unless it may be a password.
+func (p *parser) quote(off int, text string) string {
+	if p.l.Diagnostics.full(Fault) {
+		return "" // nobody will read it
+	}
+	start := max(p.src.lines[p.pos(off).Line()-1], off-redactLen)
+	if secretAt(p.text[start:off]) >= 0 {
+		return "text"
+	}
+	return quoteFor(text)
+}
+
+// skipStatement moves to the end of the statement after a fault: behind a
+// semicolon or a block, before a line break or a closing brace.
+func (p *parser) skipStatement() {
+	from := p.off
+	for !p.eof() {
+		switch c := p.text[p.off]; c {
+		case ';':
+			p.off++
+			p.l.work += p.off - from
+			return
+		case '\n', '}':
+			p.l.work += p.off - from
+			return
+		case '{':
+			p.l.work += p.off - from
+			p.skipBalanced()
+			return
+		case '"', '\'':
+			if end, _, bad := p.shortQuoted(p.off); !bad {
+				p.off = end - 1
+			}
+		case '#':
+			p.off = p.lineEnd(p.off) - 1
+		}
+		p.off++
+	}
+	p.l.work += p.off - from
+}
+
+// skipBalanced moves behind the bracket that closes the one at the present offset.
+func (p *parser) skipBalanced() {
+	from, depth := p.off, 0
+	defer func() { p.l.work += p.off - from }()
+	for !p.eof() {
+		switch c := p.text[p.off]; c {
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+			if depth == 0 {
+				p.off++
+				return
+			}
+		case '"', '\'':
+			if end, _, bad := p.shortQuoted(p.off); !bad {
+				p.off = end - 1
+			}
+		case '#':
+			p.off = p.lineEnd(p.off) - 1
+		}
+		p.off++
+	}
+}
