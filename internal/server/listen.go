@@ -169,8 +169,10 @@ func setRights(s ucl.Socket) error {
 		}
 		gid, _ = strconv.Atoi(g.Gid)
 	}
-	if err := os.Chown(s.Path, uid, gid); err != nil {
-		return err
+	if uid >= 0 || gid >= 0 {
+		if err := os.Chown(s.Path, uid, gid); err != nil {
+			return err
+		}
 	}
 	mode := s.FileMode()
 	if mode == 0 {

@@ -90,6 +90,9 @@ func (d *decoder) lookUp(s *Section, word string) (entry, bool) {
 
 // block decodes a block into a section. The path is the section's name for people.
 func (d *decoder) block(b *Block, s *Section, path string) {
+	if s.Unserved {
+		return
+	}
 	for _, dir := range b.Directives {
 		e, ok := d.lookUp(s, dir.Name)
 		switch {
@@ -115,6 +118,11 @@ func (d *decoder) ignore(dir *Directive, i *Ignored, path string) {
 	if dir.Value.Kind == BlockKind {
 		at.block = dir.Name
 	}
+	d.notServed(at, dir)
+}
+
+// notServed notes a directive for the notices.
+func (d *decoder) notServed(at place, dir *Directive) {
 	u := d.unserved[at]
 	if u == nil {
 		u = &unserved{pos: dir.Pos}
@@ -218,6 +226,9 @@ func (d *decoder) section(dir *Directive, s *Section) {
 		case len(dir.Keys) > 0:
 			d.ds.Add(Fault, dir.Pos, "section %s takes no name; expected %s", dir.Name, s.form())
 		default:
+			if s.Unserved {
+				d.notServed(place{block: s.Name}, dir)
+			}
 			d.block(n.Block, s, s.Name)
 		}
 	}
@@ -228,10 +239,10 @@ func (s *Section) form() string {
 	switch {
 	case s.Key == "":
 		return s.Name + " { }"
-	case len(s.Keys) == 1:
-		return fmt.Sprintf("%s %q { }", s.Name, s.Keys[0])
+	case len(s.Keys) > 0:
+		return s.Name + " " + Quote(s.Keys[0]) + " { }"
 	}
-	return fmt.Sprintf("%s %q { }", s.Name, s.Key)
+	return s.Name + " " + Quote(s.Key) + " { }"
 }
 
 // repeated decodes a block of a section with Repeat.
@@ -254,7 +265,10 @@ func (d *decoder) repeated(dir *Directive, b *Block, s *Section) {
 		}
 		name := s.Name
 		if key != "" {
-			name = fmt.Sprintf("%s %q", s.Name, key)
+			name += " " + Quote(key)
+		}
+		if target.Unserved {
+			d.notServed(place{block: name}, dir)
 		}
 		d.block(b, target, name)
 	case key != "":

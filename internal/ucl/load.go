@@ -1,7 +1,11 @@
 package ucl
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -40,6 +44,7 @@ type Loader struct {
 	work    int  // steps of all scanners
 	order   int  // sources so far
 	stopped bool // a limit of the whole set was passed
+	sum     hash.Hash
 }
 
 // A file is one that was read.
@@ -199,6 +204,7 @@ func (l *Loader) parse(b *Block, src *source, stack []file, priority int) {
 	src.order = l.order
 	src.indexLines()
 	l.total += len(src.text)
+	fmt.Fprintf(l.hash(), "%q %q\n", src.name, src.text)
 	if l.total > maxTotal || l.order > maxFiles {
 		l.stop("the files are too large or too many together; expected at most 16 MB in 1000 files")
 	}
@@ -212,6 +218,18 @@ func (l *Loader) parse(b *Block, src *source, stack []file, priority int) {
 	}
 	p.body(b, -1)
 }
+
+// hash returns the running hash over what was read.
+func (l *Loader) hash() hash.Hash {
+	if l.sum == nil {
+		l.sum = sha256.New()
+	}
+	return l.sum
+}
+
+// Sum returns 64 hexadecimal digits which are the same as long as the names and
+// texts of all that was read are.
+func (l *Loader) Sum() string { return hex.EncodeToString(l.hash().Sum(nil)) }
 
 // count counts a directive or value against the limit of the set; it is false when
 // that is passed, and the scanner then is at its end.

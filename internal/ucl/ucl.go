@@ -44,6 +44,9 @@ type Section struct {
 	Repeat func(key string) *Section
 	// Ignored are directives and blocks which are accepted and have no effect.
 	Ignored []Ignored
+	// Unserved tells that the block is accepted whole without effect; one notice
+	// says that this version does not serve it.
+	Unserved bool
 
 	blocks []*Section // what Repeat returned, in order and without duplicates
 	key    string     // the key with which Repeat was called for it
@@ -62,6 +65,10 @@ type Option struct {
 	// Example is what the example file shows, commented out, where that should
 	// differ from the default. Optional.
 	Example string
+	// Default is what the documentation says of the default where that depends on
+	// the machine, for example "the machine's name"; such an option needs an
+	// Example, too. Optional.
+	Default string
 	// Restart tells that a change needs a restart of the daemon.
 	Restart bool
 	// Gather tells that several directives of this name in one file add up, as

@@ -1,0 +1,109 @@
+#!/bin/sh
+# Installs what the end-to-end tests need on Debian: Postfix as a package without a
+# configuration, and sendmail, which conflicts with Postfix as a package, unpacked
+# into a folder of its own. It asks nothing, starts no service, and does nothing and
+# takes no time when all is there. RMILTER_TEST_CACHE changes the folder of sendmail.
+set -eu
+
+cache=${RMILTER_TEST_CACHE:-/var/cache/rmilter-test}
+root=$cache/sendmail
+sendmail=$root/usr/libexec/sendmail/sendmail
+packages="postfix m4 make gcc libc6-dev procps util-linux hostname"
+
+missing_packages() {
+	for p in $packages; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || printf ' %s' "$p"
+	done
+}
+
+# missing_libraries names the shared libraries that the unpacked sendmail lacks.
+missing_libraries() {
+	ldd "$sendmail" 2>&1 | sed -n 's/^[[:space:]]*\([^ ]*\) => not found$/\1/p'
+}
+
+has_sendmail() { [ -x "$sendmail" ] && [ -r "$root/usr/share/sendmail/cf/m4/cf.m4" ]; }
+
+missing=$(missing_packages)
+if [ -z "$missing" ] && has_sendmail && [ -z "$(missing_libraries)" ]; then
+	exit 0
+fi
+
+if [ "$(id -u)" -ne 0 ]; then
+	if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
+		exec sudo -n RMILTER_TEST_CACHE="$cache" sh "$0"
+	fi
+	echo "test/install.sh: not root, and sudo is not to be had. Missing:" >&2
+	[ -z "$missing" ] || echo "  packages:$missing" >&2
+	if ! has_sendmail; then
+		echo "  sendmail, unpacked in $root" >&2
+	elif [ -n "$(missing_libraries)" ]; then
+		echo "  libraries of sendmail: $(missing_libraries | tr '\n' ' ')" >&2
+	fi
+	exit 1
+fi
+
+for tool in apt-get dpkg dpkg-deb debconf-set-selections; do
+	command -v "$tool" >/dev/null 2>&1 || { echo "test/install.sh: $tool is missing; this script knows Debian only" >&2; exit 1; }
+done
+
+export DEBIAN_FRONTEND=noninteractive
+work=$(mktemp -d)
+policy=/usr/sbin/policy-rc.d
+made_policy=
+cleanup() {
+	rm -rf "$work"
+	[ -z "$made_policy" ] || rm -f "$policy"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+# Packages must not start their services.
+if [ ! -e "$policy" ]; then
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod 755 "$policy"
+	made_policy=yes
+fi
+
+apt() { apt-get -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@" </dev/null; }
+install() { apt install -y --no-install-recommends --no-upgrade "$@"; }
+
+# One unreachable archive among several need not matter.
+apt update || echo "test/install.sh: apt-get update failed, going on with the lists at hand" >&2
+
+if [ -n "$missing" ]; then
+	echo "postfix postfix/main_mailer_type select No configuration" | debconf-set-selections
+	# shellcheck disable=SC2086
+	install $missing
+fi
+
+if ! has_sendmail; then
+	mkdir "$work/deb" "$work/root"
+	# _apt, the user that downloads, must reach the folder.
+	chmod 755 "$work"
+	! id _apt >/dev/null 2>&1 || chown _apt "$work/deb"
+	(cd "$work/deb" && apt download sendmail-bin sendmail-base sendmail-cf)
+	for d in "$work"/deb/*.deb; do
+		dpkg -x "$d" "$work/root"
+	done
+	# Without the setgid bit the copy runs for its owner alone, as the tests need it.
+	chmod g-s "$work/root/usr/libexec/sendmail/sendmail"
+	dpkg-deb -f "$(ls "$work"/deb/sendmail-bin*.deb)" Depends | tr ',' '\n' |
+		sed -n 's/^ *\(lib[a-z0-9.+-]*\).*/\1/p' >"$work/root/libraries"
+	chmod -R go-w "$work/root"
+	chmod 755 "$work/root"
+	mkdir -p "$cache"
+	chmod go-w "$cache"
+	rm -rf "$root"
+	cp -a "$work/root" "$root.new"
+	mv "$root.new" "$root"
+fi
+
+if [ -n "$(missing_libraries)" ]; then
+	# shellcheck disable=SC2046
+	install $(cat "$root/libraries")
+fi
+
+if [ -n "$(missing_packages)" ] || ! has_sendmail || [ -n "$(missing_libraries)" ]; then
+	echo "test/install.sh: still missing:$(missing_packages) $(missing_libraries | tr '\n' ' ')" >&2
+	exit 1
+fi
