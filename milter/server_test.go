@@ -280,6 +280,7 @@ func TestMessagesOnOneConnection(t *testing.T) {
 	must(t, c.Abort())
 	ok(c.Mail("<again@example.org>"))
 	ok(c.Mail("<twice@example.org>")) // an MTA that leaves ABORT out
+	ok(c.Mail(""))                    // Postfix's own bounces
 	must(t, c.QuitNC())
 	ok(c.Connect("third.example.org", miltertest.Unix, 0, "/run/socket"))
 	ok(c.Connect("localhost", miltertest.Unspecified, 0, ""))
@@ -295,6 +296,7 @@ func TestMessagesOnOneConnection(t *testing.T) {
 		"mail <> [] j=mx.example.com", "rcpt <yes@example.com> [] ", "abort",
 		"mail <again@example.org> [] j=mx.example.com", "abort",
 		"mail <twice@example.org> [] j=mx.example.com", "abort",
+		"mail <> [] j=mx.example.com", "abort",
 		"connect third.example.org L invalid IP 0 /run/socket",
 		"connect localhost U invalid IP 0 ",
 		"mail <last@example.org> [] ", "close",

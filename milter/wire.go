@@ -174,10 +174,15 @@ func parseConnect(p []byte) (Connect, error) {
 	return c, nil
 }
 
+// parsePath reads the argument of MAIL or RCPT. Postfix's cleanup sends an empty string
+// for the null path of its own bounces.
 func parsePath(p []byte) (Path, error) {
+	if len(p) == 0 {
+		return Path{}, errMalformed
+	}
 	addr, rest := cstring(p)
 	if addr == "" {
-		return Path{}, errMalformed
+		addr = "<>"
 	}
 	path := Path{Addr: addr}
 	for len(rest) > 0 && len(path.Args) < maxArgs {
