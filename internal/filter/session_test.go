@@ -37,6 +37,8 @@ type rig struct {
 	srv     *milter.Server
 	addr    string
 
+	maxConns int
+
 	mu   sync.Mutex
 	logs strings.Builder
 	ids  int
@@ -79,10 +81,11 @@ func start(t *testing.T, prepare func(*rig)) *rig {
 			return fmt.Sprintf("%010x", r.ids)
 		},
 	}
-	mc := milter.Config{Log: r.env.Log, MaxConns: 100, LingerTimeout: 100 * time.Millisecond}
+	r.maxConns = 100
 	if prepare != nil {
 		prepare(r)
 	}
+	mc := milter.Config{Log: r.env.Log, MaxConns: r.maxConns, LingerTimeout: 100 * time.Millisecond}
 	r.reload()
 	mc.NewSession = func(c milter.Conn) milter.Session { return NewSession(r.env, r.filter.Load, c) }
 	r.srv = milter.NewServer(mc)
