@@ -145,23 +145,51 @@ func TestNoHiddenState(t *testing.T) {
 				}
 			}
 		}
-		ast.Inspect(s.file, func(n ast.Node) bool {
-			a, ok := n.(*ast.AssignStmt)
-			if !ok || a.Tok == token.DEFINE {
-				return true
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || f.Body == nil {
+				continue
 			}
-			for _, l := range a.Lhs {
-				if id, ok := l.(*ast.Ident); ok && names[id.Name] && id.Obj != nil && id.Obj.Kind == ast.Var && isPackageLevel(s.file, id.Obj) {
-					t.Errorf("%s: package variable %s is written to", s.fset.Position(id.Pos()), id.Name)
+			local := locals(f)
+			ast.Inspect(f.Body, func(n ast.Node) bool {
+				a, ok := n.(*ast.AssignStmt)
+				if !ok || a.Tok == token.DEFINE {
+					return true
 				}
-			}
-			return true
-		})
+				for _, l := range a.Lhs {
+					if id, ok := l.(*ast.Ident); ok && names[id.Name] && !local[id.Name] {
+						t.Errorf("%s: package variable %s is written to", s.fset.Position(id.Pos()), id.Name)
+					}
+				}
+				return true
+			})
+		}
 	}
 }
 
-func isPackageLevel(f *ast.File, o *ast.Object) bool {
-	return f.Scope.Lookup(o.Name) == o
+// locals are the names that a function declares anywhere within it.
+func locals(f *ast.FuncDecl) map[string]bool {
+	names := map[string]bool{}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.AssignStmt:
+			for _, l := range n.Lhs {
+				if id, ok := l.(*ast.Ident); ok && n.Tok == token.DEFINE {
+					names[id.Name] = true
+				}
+			}
+		case *ast.ValueSpec:
+			for _, id := range n.Names {
+				names[id.Name] = true
+			}
+		case *ast.Field:
+			for _, id := range n.Names {
+				names[id.Name] = true
+			}
+		}
+		return true
+	})
+	return names
 }
 
 // TestDocumented wants a sentence for each package and each exported name.
