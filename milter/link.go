@@ -157,24 +157,35 @@ func (l *link) next() (stub string, err error) {
 // flush sends what has gathered in one write. The session's afterwork is done when the
 // answer has left.
 func (l *link) flush() error {
-	l.mu.Lock()
-	if len(l.out) > 0 && !l.parted {
-		l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
-		if _, err := l.Conn.Write(l.out); err != nil {
-			l.mu.Unlock()
-			return fmt.Errorf("cannot answer: %w", err)
-		}
+	left, err := l.write()
+	if err != nil {
+		return err
 	}
-	l.out = l.out[:0]
-	if cap(l.out) > 4096 {
-		l.out = nil
-	}
-	l.mu.Unlock()
-	if l.after {
+	if l.after && left {
 		l.after = false
 		l.guard("afterwork", l.sess.Answered)
 	}
 	return nil
+}
+
+// write sends what has gathered. It tells whether the connection's answers are still
+// heard: after part they are not.
+func (l *link) write() (left bool, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.parted {
+		return false, nil
+	}
+	if len(l.out) > 0 {
+		l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
+		if _, err := l.Conn.Write(l.out); err != nil {
+			return false, fmt.Errorf("cannot answer: %w", err)
+		}
+	}
+	if l.out = l.out[:0]; cap(l.out) > 4096 {
+		l.out = nil
+	}
+	return true, nil
 }
 
 // readPacket reads the next packet, all but the contents of a body. Deadlines are set

@@ -37,7 +37,8 @@ type Session interface {
 	End(ctx context.Context) Answer
 	// Answered comes after the answer of End, or a refusing answer of Mail, has
 	// been written to the MTA and before the next event: the place for what must
-	// not keep the MTA waiting.
+	// not keep the MTA waiting. Where the answer could not be written, Close comes
+	// without it.
 	Answered()
 	// Abort ends the transaction without a verdict (RSET, a lost client, another
 	// MAIL). It may come with no transaction open.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -390,8 +391,10 @@ func (s *Session) abort() {
 // Close ends the connection. An answer that hasn't left by now never does.
 func (s *Session) Close() {
 	s.abort()
-	if s.done != nil {
-		s.done.Flags = append(s.done.Flags, "answer_lost")
+	if r := s.done; r != nil {
+		if !slices.Contains(r.Flags, "shutdown") {
+			r.Flags = append(r.Flags, "answer_lost")
+		}
 		s.Answered()
 	}
 	s.env.Figures.SessionClosed()
