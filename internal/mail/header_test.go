@@ -95,6 +95,7 @@ func TestDecodeTextLinear(t *testing.T) {
 		strings.Repeat("=?a?q?x?=", n),
 		strings.Repeat("=?utf-8?q?x?= ", n),
 		strings.Repeat("=?", n),
+		strings.Repeat("=?koi8-r?q?a?==?iso-8859-2?q?b?=", n),
 		strings.Repeat("=?a?b", n),
 		"=?a?q?x?=" + strings.Repeat(" ", n) + "\xff",
 		strings.Repeat("=?a?q?x?= \t", n),

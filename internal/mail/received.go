@@ -49,7 +49,11 @@ type hop struct {
 // and then a comment with what TCP told; Exim, qmail and Exchange each have it
 // another way.
 func parseReceived(raw string) hop {
-	words, comments := fromClause(unfold(raw[:min(len(raw), maxReceivedBytes)]))
+	text := unfold(raw[:min(len(raw), maxReceivedBytes)])
+	if c := qmailLDAP(text); c.ip.IsValid() {
+		return c
+	}
+	words, comments := fromClause(text)
 	name := ""
 	if len(words) > 0 {
 		name = words[0]
@@ -73,8 +77,8 @@ func parseReceived(raw string) hop {
 	if greeting == "" {
 		greeting = name
 	}
-	if len(words) > 1 {
-		if ip, _ := bracketed(words[1]); ip.IsValid() {
+	for _, w := range words[min(len(words), 1):] {
+		if ip, _ := bracketed(w); ip.IsValid() {
 			return hop{ip, "", clean(greeting)}
 		}
 	}
@@ -83,6 +87,22 @@ func parseReceived(raw string) hop {
 		ip = address(name)
 	}
 	return hop{ip, "", clean(greeting)}
+}
+
+// qmailLDAP reads "(qmail 1 messnum 2 invoked from network[192.0.2.1/host]); …".
+func qmailLDAP(text string) (c hop) {
+	text = strings.TrimLeft(text, " \t")
+	if !strings.HasPrefix(text, "(qmail ") {
+		return c
+	}
+	text, _ = comment(text)
+	_, text, _ = strings.Cut(text, "network[")
+	text, _, _ = strings.Cut(text, "]")
+	ip, host, _ := strings.Cut(text, "/")
+	if c.ip = address(ip); c.ip.IsValid() {
+		c.host = hostName(host)
+	}
+	return c
 }
 
 // fromClause splits "from WORDS (COMMENTS) by …" up to its end. Both are empty when

@@ -9,8 +9,10 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// maxCharset bounds the charset name in an encoded word.
-const maxCharset = 64
+const (
+	maxCharset     = 64   // bytes of a charset's name
+	maxConversions = 1000 // conversions for one text; each costs as much as some KB of text
+)
 
 // DecodeText decodes the encoded words of an unfolded header value (RFC 2047) into
 // UTF-8. It takes what mail programs take: words inside other text, with spaces and
@@ -21,7 +23,7 @@ func DecodeText(s string) string {
 	if !strings.Contains(s, "=?") {
 		return guessText(s)
 	}
-	d := wordDecoder{in: s, end: -1, stop: -1}
+	d := wordDecoder{in: s, end: mark{sub: "?=", at: -1}, stop: [2]mark{{" =?", -1}, {"\t=?", -1}}}
 	for pos := 0; pos < len(s); {
 		i := strings.Index(s[pos:], "=?")
 		if i < 0 {
@@ -54,11 +56,12 @@ type encodedWord struct {
 // decoded, because careless programs split characters between words.
 type wordDecoder struct {
 	in      string
-	end     int // where the next "?=" is, len(in) when there is none; found once
-	stop    int // where the next "=?" behind white space is, likewise
+	end     mark    // the next end of a word
+	stop    [2]mark // the next begin of a word behind white space
 	out     strings.Builder
 	charset string
 	bytes   []byte
+	count   int    // conversions so far
 	open    bool   // the last thing seen was a word
 	blank   string // white space seen since then
 }
@@ -82,27 +85,33 @@ func (d *wordDecoder) word(i int) (w encodedWord, next int, ok bool) {
 		return w, 0, false
 	}
 	begin := i + 2 + n + 3
-	if d.end < begin {
-		d.end = indexFrom(d.in, begin, "?=")
-	}
-	if d.stop < begin {
-		d.stop = min(indexFrom(d.in, begin, " =?"), indexFrom(d.in, begin, "\t=?"))
-	}
 	// White space is taken, but not the beginning of another word: then this one
 	// was never closed.
-	if d.end == len(d.in) || d.stop < d.end {
+	end := d.end.from(d.in, begin)
+	if end == len(d.in) || d.stop[0].from(d.in, begin) < end || d.stop[1].from(d.in, begin) < end {
 		return w, 0, false
 	}
-	w.text = d.in[begin:d.end]
-	return w, d.end + 2, true
+	w.text = d.in[begin:end]
+	return w, end + 2, true
 }
 
-// indexFrom returns the index of the first sub in s[from:], len(s) if there is none.
-func indexFrom(s string, from int, sub string) int {
-	if i := strings.Index(s[from:], sub); i >= 0 {
-		return from + i
+// A mark remembers where a text was found, so that all questions about it together
+// take linear time.
+type mark struct {
+	sub string
+	at  int // -1 before the first question
+}
+
+// from returns the index of the first sub in s[begin:], len(s) if there is none.
+func (m *mark) from(s string, begin int) int {
+	if m.at < begin {
+		if m.at = len(s); begin < len(s) {
+			if i := strings.Index(s[begin:], m.sub); i >= 0 {
+				m.at = begin + i
+			}
+		}
 	}
-	return len(s)
+	return m.at
 }
 
 // text takes what stands between words. White space between two words isn't shown
@@ -136,7 +145,7 @@ func (d *wordDecoder) add(w encodedWord) {
 // flush writes the words gathered and the white space behind them.
 func (d *wordDecoder) flush() {
 	if d.open {
-		d.out.WriteString(decodeCharset(d.charset, d.bytes))
+		d.out.WriteString(d.convert())
 		d.out.WriteString(d.blank)
 	}
 	d.open, d.blank, d.bytes = false, "", d.bytes[:0]
@@ -204,12 +213,21 @@ func appendBase64(b []byte, s string) []byte {
 	return b
 }
 
-// decodeCharset converts to UTF-8, guessing where the name says nothing or is wrong.
-func decodeCharset(name string, b []byte) string {
-	switch lowerASCII(name) {
+// convert returns the words gathered in UTF-8, guessing where the charset says nothing
+// or is wrong.
+func (d *wordDecoder) convert() string {
+	switch lowerASCII(d.charset) {
 	case "utf-8", "utf8", "us-ascii", "ascii":
-		return guessText(string(b))
+		return guessText(string(d.bytes))
 	}
+	if d.count++; d.count > maxConversions {
+		return guessText(string(d.bytes))
+	}
+	return decodeCharset(d.charset, d.bytes)
+}
+
+// decodeCharset converts to UTF-8.
+func decodeCharset(name string, b []byte) string {
 	r, err := charset.Reader(name, strings.NewReader(string(b)))
 	if err != nil {
 		return guessText(string(b))

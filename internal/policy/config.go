@@ -61,8 +61,8 @@ func DefaultConfig() Config {
 	}
 }
 
-// Sections declares the options; see package ucl. The blocks of settings that c has
-// are dropped.
+// Sections declares the options; see package ucl. Blocks of settings that are read
+// are appended to c.Blocks.
 func (c *Config) Sections() []*ucl.Section {
 	return []*ucl.Section{
 		{Options: []ucl.Option{
@@ -95,7 +95,6 @@ func (c *Config) spamd() []ucl.Option {
 
 // settings declares the blocks of settings.
 func (c *Config) settings() *ucl.Section {
-	c.Blocks = nil
 	sections := map[string]*ucl.Section{}
 	return &ucl.Section{
 		Name: "settings",
@@ -119,7 +118,8 @@ func (c *Config) settings() *ucl.Section {
 				},
 				Sections: []*ucl.Section{{Name: "actions", Doc: "The scores from which actions are taken for these recipients; default takes that of the main section.", Options: b.Actions.options(true)}},
 			}
-			// The documentation asks for a block, too: only one with recipients counts.
+			// The documentation asks for a block, too; without recipients it does
+			// nothing.
 			c.Blocks = append(c.Blocks, b)
 			sections[key] = s
 			return s

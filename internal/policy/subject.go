@@ -189,6 +189,9 @@ func (t *template) chunks(old string) []chunk {
 		all = append(all, chunk{gap: gap + text[:begin], text: inner, ours: true, encoded: !ascii(inner)})
 		gap = text[begin+len(inner):]
 	}
+	if len(all) == 0 {
+		return nil
+	}
 	all[0].gap = ""
 	for i := 1; i < len(all); i++ {
 		left, right := &all[i-1], &all[i]
