@@ -1,101 +1,229 @@
 // Package config assembles the sections of all packages into the configuration of the
-// daemon: it knows the files and their order, and no option but the daemon's own.
+// daemon, from the files in their order.
+//
+// It knows the files, the directives of old which have no effect any more, and no
+// option but the daemon's own. The others are declared by the packages that have
+// them, see package ucl; this package also writes the example file and the
+// documentation from those declarations.
 package config
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"rmilter/internal/filter"
 	"rmilter/internal/policy"
 	"rmilter/internal/ucl"
 )
 
-// A Config is a configuration. It never changes once loaded.
+// A Config is a configuration. It never changes once loaded and is then safe for
+// concurrent use.
 type Config struct {
 	Filter filter.Config
 	Policy policy.Config
 	Server Server
-	Hash   string // six hex digits over all that was read
+	Hash   string // six hex digits over the names and texts of all files
+
+	top *ucl.Section // the declarations, with the origins of the values
 }
 
 // Options are what a load depends on besides the files.
 type Options struct {
-	DataDir string // in place of data_dir, when not empty
+	// DataDir is in place of data_dir when not empty.
+	DataDir string
+	// FS is the file system from its root; nil is the machine's.
+	FS fs.FS
+	// Lookup looks up the host names in lists of networks; nil asks the machine's
+	// resolver.
+	Lookup ucl.LookupFunc
 }
 
 // Default returns the defaults.
 func Default() *Config {
-	return &Config{Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Server: DefaultServer()}
+	c := &Config{Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Server: DefaultServer()}
+	c.top = c.sections()
+	return c
 }
 
-// Load reads a configuration.
+// Load reads the configuration from a file and those that belong to it (see Files).
+// The diagnostics are warnings and notices, in order. An error is a *ucl.Error with
+// every fault of all files; there is no configuration then.
 func Load(path string, o Options) (*Config, []ucl.Diagnostic, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &ucl.Loader{FS: os.DirFS("/")}
+	if o.FS == nil {
+		o.FS = os.DirFS("/")
+	}
+	if o.Lookup == nil {
+		o.Lookup = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		}
+	}
 	c := Default()
-	top := c.section()
-	ucl.Decode(l.Read(path), top, &l.Diagnostics)
-	ucl.Finish(top)
+	l := newLoader(path, o.FS, string(c.Server.Hostname))
+	blocks, replaced := readFiles(l, path)
+	for _, b := range blocks {
+		ucl.Decode(b, c.top, &l.Diagnostics)
+	}
+	// What the override replaces has no effect, but its faults are told all the same.
+	var unused ucl.Diagnostics
+	ucl.Decode(replaced, Default().top, &unused)
+	l.Diagnostics.Append(&unused, ucl.Fault)
+	ucl.Resolve(context.Background(), c.top, o.Lookup, &l.Diagnostics)
+	ucl.Finish(c.top)
+	c.check(o.FS, &l.Diagnostics)
 	if o.DataDir != "" {
 		c.Server.DataDir = ucl.String(o.DataDir)
 	}
-	h := sha256.New()
-	for _, f := range l.Files() {
-		b, _ := os.ReadFile(f)
-		h.Write(b)
-	}
-	c.Hash = hex.EncodeToString(h.Sum(nil))[:6]
-	var faults, rest []ucl.Diagnostic
+	c.Hash = l.Sum()[:6]
+	var remarks []ucl.Diagnostic
 	for _, d := range l.Diagnostics.All() {
-		if d.Severity == ucl.Fault {
-			faults = append(faults, d)
-		} else {
-			rest = append(rest, d)
+		if d.Severity != ucl.Fault {
+			remarks = append(remarks, d)
 		}
 	}
-	if len(faults) > 0 {
-		var b strings.Builder
-		for _, d := range faults {
-			b.WriteString("\n" + d.String())
-		}
-		return nil, rest, errors.New(strings.TrimPrefix(b.String(), "\n"))
+	if err := l.Diagnostics.Err(); err != nil {
+		return nil, remarks, err
 	}
-	return c, rest, nil
+	return c, remarks, nil
 }
 
-// section merges the sections of all packages.
-func (c *Config) section() *ucl.Section {
-	top := &ucl.Section{}
-	for _, sections := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections()} {
-		for _, s := range sections {
+// check finds faults that only the machine can tell.
+func (c *Config) check(fsys fs.FS, ds *ucl.Diagnostics) {
+	dir := string(c.Server.TempDir)
+	info, err := fs.Stat(fsys, relative(dir))
+	if o := c.option("tempdir"); (err != nil || !info.IsDir()) && len(o.Origin()) > 0 {
+		ds.Add(ucl.Fault, o.Origin()[0], "tempdir: %q is no directory; expected one that exists", dir)
+	}
+}
+
+// option returns an option of the top level.
+func (c *Config) option(name string) *ucl.Option {
+	for i := range c.top.Options {
+		if c.top.Options[i].Name == name {
+			return &c.top.Options[i]
+		}
+	}
+	panic("config: no option " + name)
+}
+
+// sections merges the sections of all packages.
+func (c *Config) sections() *ucl.Section {
+	top := &ucl.Section{Doc: "Options outside of any section."}
+	for _, list := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections(), old()} {
+		for _, s := range list {
 			merge(top, s)
 		}
 	}
 	return top
 }
 
+// merge adds a section to those declared before. A word that two packages declare in
+// the same section is a mistake in the program.
 func merge(top, s *ucl.Section) {
-	if s.Name == "" {
-		top.Options = append(top.Options, s.Options...)
-		return
-	}
-	for _, t := range top.Sections {
-		if t.Name == s.Name {
-			t.Options = append(t.Options, s.Options...)
+	to := top
+	if s.Name != "" {
+		to = nil
+		for _, t := range top.Sections {
+			if t.Name == s.Name {
+				to = t
+			}
+		}
+		if to == nil {
+			top.Sections = append(top.Sections, s)
 			return
 		}
 	}
-	top.Sections = append(top.Sections, s)
+	if to.Repeat != nil || s.Repeat != nil {
+		panic(fmt.Sprintf("config: section %s is declared twice, and one of them is keyed", s.Name))
+	}
+	words := map[string]bool{}
+	for _, w := range append(to.Words(), s.Words()...) {
+		if words[w] {
+			panic(fmt.Sprintf("config: %s is declared twice in section %q", w, s.Name))
+		}
+		words[w] = true
+	}
+	if to.Doc == "" {
+		to.Doc = s.Doc
+	}
+	to.Options = append(to.Options, s.Options...)
+	to.Sections = append(to.Sections, s.Sections...)
+	to.Ignored = append(to.Ignored, s.Ignored...)
 }
 
-// RestartNeeded names the options that differ from a running configuration and take
-// effect at a restart only.
-func (c *Config) RestartNeeded(running *Config) []string { return nil }
+// RestartNeeded names the options that differ from those of the running configuration
+// and take effect at a restart only, in the order of the documentation.
+func (c *Config) RestartNeeded(running *Config) []string {
+	is, was := flatten(c.top), flatten(running.top)
+	values := map[string]*ucl.Option{}
+	for _, e := range was {
+		values[e.path] = e.option
+	}
+	var names []string
+	for _, e := range is {
+		if before := values[e.path]; e.option.Restart && (before == nil || before.Value.String() != e.option.Value.String()) {
+			names = append(names, e.path)
+		}
+	}
+	return names
+}
+
+// An element is an option with its path, for example `worker "controller" password`.
+type element struct {
+	path   string
+	option *ucl.Option
+}
+
+// flatten returns all options of a section and of those within it.
+func flatten(s *ucl.Section) []element {
+	var list []element
+	var walk func(s *ucl.Section, prefix string)
+	walk = func(s *ucl.Section, prefix string) {
+		for i := range s.Options {
+			list = append(list, element{prefix + s.Options[i].Name, &s.Options[i]})
+		}
+		for _, sub := range s.Sections {
+			for _, b := range blocks(sub) {
+				walk(b.section, prefix+b.title+" ")
+			}
+		}
+	}
+	walk(s, "")
+	return list
+}
+
+// A block is a section as it stands in a file.
+type block struct {
+	title   string // name and key
+	section *ucl.Section
+}
+
+// blocks returns what stands for a section in the effective configuration: itself, or
+// the blocks of a keyed one that there are, those with known keys in any case.
+func blocks(s *ucl.Section) []block {
+	if s.Repeat == nil {
+		return []block{{s.Name, s}}
+	}
+	var list []block
+	for _, key := range s.Keys {
+		list = append(list, block{s.Name + " " + ucl.Quote(key), s.Repeat(key)})
+	}
+	for _, b := range s.Blocks() {
+		known := false
+		for _, l := range list {
+			known = known || l.section == b
+		}
+		if !known && !b.Unserved {
+			list = append(list, block{s.Name + " " + ucl.Quote(b.BlockKey()), b})
+		}
+	}
+	return list
+}

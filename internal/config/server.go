@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"strings"
 
 	"rmilter/internal/ucl"
 )
@@ -19,35 +20,32 @@ type Server struct {
 	Format          string       // text or json
 	LogLevel        string       // error, warn, info or debug
 	SyslogName      ucl.String   // ident in the log
-	ControlSocket   ucl.String   // unix socket of the controller
+	ControlSocket   ucl.String   // unix socket of the controller, "" for none
 	Hostname        ucl.String   // this machine's name in replies and headers
 	Controller      Controller
 }
 
 // Controller are the options of worker "controller".
 type Controller struct {
-	BindSocket     ucl.Sockets
-	Password       ucl.Secret
-	EnablePassword ucl.Secret
-	SecureIP       ucl.Networks
+	BindSocket     ucl.Sockets  // where HTTP is served; empty for nowhere
+	Password       ucl.Secret   // opens what reads
+	EnablePassword ucl.Secret   // opens what changes something
+	SecureIP       ucl.Networks // clients that need no password
 }
 
-// DefaultServer returns the defaults.
+// DefaultServer returns the defaults. The temporary directory and the host name are
+// those of the machine.
 func DefaultServer() Server {
-	tmp := os.Getenv("TMPDIR")
-	if tmp == "" {
-		tmp = "/tmp"
-	}
 	host, err := os.Hostname()
-	if err != nil {
+	if err != nil || host == "" {
 		host = "localhost"
 	}
 	return Server{
 		BindSocket:      ucl.MustSockets("inet:9900@127.0.0.1"),
 		MaxConnections:  2000,
-		ShutdownTimeout: ucl.Duration(20e9),
+		ShutdownTimeout: 20 * second,
 		DataDir:         "/var/lib/rmilter",
-		TempDir:         ucl.String(tmp),
+		TempDir:         ucl.String(os.TempDir()),
 		SpoolLimit:      256 << 20,
 		Log:             "auto",
 		Format:          "text",
@@ -59,35 +57,83 @@ func DefaultServer() Server {
 	}
 }
 
+const second = ucl.Duration(1e9)
+
 // Sections declares the options; see package ucl.
 func (c *Server) Sections() []*ucl.Section {
-	return []*ucl.Section{
-		{Options: []ucl.Option{
-			{Name: "bind_socket", Value: &c.BindSocket, Restart: true, Doc: "Where the MTA connects to."},
-			{Name: "max_connections", Value: &c.MaxConnections, Restart: true, Doc: "Milter connections that are served at once; mail on further ones is deferred."},
-			{Name: "shutdown_timeout", Value: &c.ShutdownTimeout, Doc: "How long open sessions are served after SIGTERM."},
-			{Name: "data_dir", Value: &c.DataDir, Restart: true, Doc: "State."},
-			{Name: "tempdir", Value: &c.TempDir, Restart: true, Doc: "Where large messages wait while they arrive."},
-			{Name: "spool_limit", Value: &c.SpoolLimit, Restart: true, Doc: "Bytes of all messages that are arriving."},
-			{Name: "pidfile", Value: &c.PidFile, Restart: true, Doc: "File for the process id."},
-			{Name: "log", Value: ucl.Enum(&c.Log, "auto", "journald", "syslog", "stderr"), Restart: true, Doc: "Where the log goes."},
-			{Name: "format", Value: ucl.Enum(&c.Format, "text", "json"), Restart: true, Doc: "Form of the log."},
-			{Name: "log_level", Value: ucl.Enum(&c.LogLevel, "error", "warn", "info", "debug"), Restart: true, Doc: "What is logged."},
-			{Name: "syslog_name", Value: &c.SyslogName, Restart: true, Doc: "Name in the log."},
-			{Name: "control_socket", Value: &c.ControlSocket, Restart: true, Doc: "Unix socket of rmilterctl."},
-			{Name: "hostname", Value: &c.Hostname, Restart: true, Doc: "This machine's name."},
-		}},
-		{Name: "worker", Key: "NAME", Keys: []string{"controller"}, Repeat: func(key string) *ucl.Section {
-			if key != "controller" {
-				return nil
+	return []*ucl.Section{{Options: c.top()}, c.worker()}
+}
+
+func (c *Server) top() []ucl.Option {
+	return []ucl.Option{
+		{Name: "bind_socket", Value: &socketsValue{&c.BindSocket}, Restart: true,
+			Doc: `Where the MTA connects to: inet:PORT@HOST, inet6:PORT@[ADDRESS], unix:PATH, fd:N for an inherited descriptor or systemd:NAME. A path may be followed by mode=, owner= and group= in the same quotes, as in "unix:/run/rmilter/rmilter.sock mode=0660 group=postfix". Sockets that systemd passes stand in for it.`},
+		{Name: "max_connections", Value: ucl.Within(&c.MaxConnections, 1, 1_000_000), Restart: true,
+			Doc: "Milter connections that are served at once, 1 to 1000000. Mail on further ones is deferred."},
+		{Name: "shutdown_timeout", Value: ucl.Within(&c.ShutdownTimeout, 0, 600*second),
+			Doc: "How long the open sessions of our own users are served after a stop, at most 10m. Others are told to try again at their next message."},
+		{Name: "data_dir", Value: &pathValue{&c.DataDir, false}, Restart: true,
+			Doc: "Directory for what is to outlive a restart."},
+		{Name: "tempdir", Value: &pathValue{&c.TempDir, false}, Restart: true, Default: "$TMPDIR, else /tmp", Example: `"/var/tmp"`,
+			Doc: "Directory where large messages are kept while they arrive. The files have mode 0600 and no name."},
+		{Name: "spool_limit", Value: ucl.Within(&c.SpoolLimit, 1<<20, 1<<40), Restart: true,
+			Doc: "Bytes of all messages that are arriving at one time, 1M to 1024G. Beyond it a message is deferred."},
+		{Name: "pidfile", Value: &pathValue{&c.PidFile, true}, Restart: true, Example: `"/run/rmilter/rmilter.pid"`,
+			Doc: "File that holds the number of the daemon's process. Supervisors such as systemd don't need it."},
+		{Name: "log", Value: ucl.Enum(&c.Log, "auto", "journald", "syslog", "stderr"), Restart: true,
+			Doc: "Where the log goes: journald, syslog (facility mail) or stderr. auto takes journald under systemd, stderr on a terminal, otherwise syslog."},
+		{Name: "format", Value: ucl.Enum(&c.Format, "text", "json"), Restart: true,
+			Doc: "Form of the log lines: text or json."},
+		{Name: "log_level", Value: ucl.Enum(&c.LogLevel, "error", "warn", "info", "debug"),
+			Doc: "The least important lines that are logged: error, warn, info or debug. info has one line for each message."},
+		{Name: "syslog_name", Value: &nameValue{&c.SyslogName, "a name without blanks, at most 48 characters", isIdent}, Restart: true,
+			Doc: "The daemon's name in the log."},
+		{Name: "control_socket", Value: &pathValue{&c.ControlSocket, true}, Restart: true,
+			Doc: `Unix socket for rmilterctl. Who may connect to it has full rights. "" for none.`},
+		{Name: "hostname", Value: &nameValue{&c.Hostname, "a host name", isHost}, Restart: true, Default: "the machine's name", Example: "mx1.example.com",
+			Doc: "This machine's name in replies, header fields and the status."},
+	}
+}
+
+// worker declares the blocks for rspamd's workers. The controller is the only one that
+// this version serves.
+func (c *Server) worker() *ucl.Section {
+	controller := &ucl.Section{
+		Name: "worker",
+		Doc:  "The HTTP server for rmilterctl, monitoring and people.",
+		Options: []ucl.Option{
+			{Name: "bind_socket", Value: &c.Controller.BindSocket, Restart: true, Gather: true,
+				Doc: "Where HTTP is served: HOST:PORT, *:PORT for all addresses, or a path. [] for nowhere."},
+			{Name: "password", Value: &c.Controller.Password, Example: `"change me"`,
+				Doc: "Opens what only reads. Without a password that is open to all who can connect."},
+			{Name: "enable_password", Value: &c.Controller.EnablePassword, Example: `"change me, too"`,
+				Doc: "Opens what changes something. Without it password does, and without either only the control socket."},
+			{Name: "secure_ip", Value: &c.Controller.SecureIP, Gather: true, Example: "192.0.2.10, [2001:db8::10]",
+				Doc: "Clients that need no password and have full rights: addresses, networks or host names."},
+		},
+		Ignored: []ucl.Ignored{
+			{Name: "count", Note: "one process serves all"},
+			{Name: "static_dir", Note: "the daemon brings its own pages"},
+			{Name: "max_tasks", Note: "the number of connections is bounded by itself"},
+			{Name: "timeout", Note: "each request has its own time limit"},
+			{Name: "task_timeout", Note: "each request has its own time limit"},
+		},
+	}
+	unserved := &ucl.Section{Name: "worker", Unserved: true}
+	return &ucl.Section{
+		Name: "worker",
+		Key:  "TYPE",
+		Keys: []string{"controller"},
+		Doc:  `The HTTP servers, by their type as in rspamd. Blocks of one type are read as one. A worker without a type in quotes takes it from "type" or from the name of the file that it includes.`,
+		Repeat: func(key string) *ucl.Section {
+			switch key {
+			case "controller":
+				return controller
+			case "normal", "rspamd_proxy", "fuzzy":
+				return unserved
 			}
-			return &ucl.Section{Name: "worker", Options: []ucl.Option{
-				{Name: "bind_socket", Value: &c.Controller.BindSocket, Restart: true, Doc: "Where HTTP is served."},
-				{Name: "password", Value: &c.Controller.Password, Doc: "Password for reading."},
-				{Name: "enable_password", Value: &c.Controller.EnablePassword, Doc: "Password for changes."},
-				{Name: "secure_ip", Value: &c.Controller.SecureIP, Doc: "Addresses without password."},
-			}}
-		}},
+			return nil
+		},
 	}
 }
 
@@ -109,4 +155,87 @@ func (c *Server) ControlSockets() []ControlSocket {
 		all = append(all, ControlSocket{s, "worker controller bind_socket", c.Controller.BindSocket.String() == def.Controller.BindSocket.String()})
 	}
 	return all
+}
+
+// A socketsValue is a list of sockets that must not be empty.
+type socketsValue struct{ *ucl.Sockets }
+
+// Set implements ucl.Value.
+func (v *socketsValue) Set(n *ucl.Node, add bool) error {
+	var s ucl.Sockets
+	if err := s.Set(n, false); err != nil {
+		return err
+	}
+	if len(s) == 0 {
+		return n.Errorf("an empty list; expected at least one socket")
+	}
+	return v.Sockets.Set(n, add)
+}
+
+// A pathValue is an absolute path.
+type pathValue struct {
+	p    *ucl.String
+	none bool // "" may stand for none
+}
+
+// Set implements ucl.Value.
+func (v *pathValue) Set(n *ucl.Node, _ bool) error {
+	text, err := n.Word()
+	switch {
+	case err != nil:
+		return err
+	case text == "" && v.none:
+	case !strings.HasPrefix(text, "/") || strings.ContainsRune(text, 0):
+		return n.Errorf("%.80q is not a path; expected one that begins with /", text)
+	}
+	*v.p = ucl.String(text)
+	return nil
+}
+
+// String returns the path in quotes.
+func (v *pathValue) String() string { return v.p.String() }
+
+// A nameValue is a text with a rule for its characters.
+type nameValue struct {
+	p    *ucl.String
+	want string
+	ok   func(string) bool
+}
+
+// Set implements ucl.Value.
+func (v *nameValue) Set(n *ucl.Node, _ bool) error {
+	text, err := n.Word()
+	if err != nil {
+		return err
+	}
+	if !v.ok(text) {
+		return n.Errorf("%.80q is not valid; expected %s", text, v.want)
+	}
+	*v.p = ucl.String(text)
+	return nil
+}
+
+// String returns the name in quotes.
+func (v *nameValue) String() string { return v.p.String() }
+
+// isIdent tells whether s can be the name of a program in the log (RFC 3164,
+// section 4.1.3, and RFC 5424, section 6.2.5).
+func isIdent(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || strings.IndexByte("[]:/", s[i]) >= 0 {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 48
+}
+
+// isHost tells whether s can be this machine's name in an SMTP reply and a header.
+func isHost(s string) bool {
+	for i := range len(s) {
+		c := s[i] | 0x20
+		if (c < 'a' || c > 'z') && (s[i] < '0' || s[i] > '9') && strings.IndexByte("-._", s[i]) < 0 {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 253
 }

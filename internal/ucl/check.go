@@ -21,33 +21,14 @@ func (c *checker) fail(format string, args ...any) {
 }
 
 func (c *checker) section(s *Section, path string) {
-	seen := map[string]bool{}
-	word := func(name, what string) {
-		if name == "" || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
-			c.fail("%s: %s %q: not lower-case letters, digits and underscores", path, what, name)
-		}
-		if seen[name] {
-			c.fail("%s: %s: declared twice", path, name)
-		}
-		seen[name] = true
-	}
 	if s.Name != "" && !sentence(s.Doc) && s.Key == "" {
 		c.fail("%s: the documentation is no sentence: %q", path, s.Doc)
 	}
+	c.words(s, path)
 	for i := range s.Options {
-		word(s.Options[i].Name, "directive")
 		c.option(&s.Options[i], path)
 	}
-	for _, o := range s.Options {
-		for _, a := range o.Aliases {
-			word(strings.ReplaceAll(a, " ", "_")+"_alias", "alias") // "add header" is no name
-		}
-	}
-	for _, i := range s.Ignored {
-		word(i.Name, "ignored")
-	}
 	for _, sub := range s.Sections {
-		word(sub.Name, "section")
 		c.section(sub, "section "+sub.Name)
 	}
 	if s.Repeat == nil {
@@ -67,6 +48,30 @@ func (c *checker) section(s *Section, path string) {
 			continue
 		}
 		c.section(target, path+" "+Quote(key))
+	}
+}
+
+// words checks that names are well-formed and that none has two meanings.
+func (c *checker) words(s *Section, path string) {
+	seen := map[string]bool{}
+	for _, w := range s.Words() {
+		if seen[w] {
+			c.fail("%s: %s is declared twice", path, w)
+		}
+		seen[w] = true
+	}
+	for _, o := range s.Options {
+		for _, a := range o.Aliases {
+			delete(seen, a) // old words may look as they like
+		}
+	}
+	for _, w := range s.Words() {
+		if !seen[w] {
+			continue
+		}
+		if w == "" || strings.Trim(w, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+			c.fail("%s: %q is not lower-case letters, digits and underscores", path, w)
+		}
 	}
 }
 

@@ -291,10 +291,6 @@ func (d *decoder) keysWithin(dir *Directive, b *Block, s *Section) {
 		}
 	}
 	for _, inner := range b.Directives {
-		if s.Repeat(inner.Name) == nil && len(s.Keys) == 0 {
-			d.ds.Add(Fault, inner.Pos, "unknown %s %s", s.Name, quoteFor(inner.Name))
-			continue
-		}
 		d.repeated(&Directive{Name: dir.Name, Keys: []string{inner.Name}, Pos: inner.Pos, Value: inner.Value}, inner.Value.Block, s)
 	}
 }

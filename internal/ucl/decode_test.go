@@ -66,7 +66,7 @@ func (c *sample) section() *Section {
 			{
 				Name: "settings", Key: "NAME",
 				Repeat: func(key string) *Section {
-					if key == "" {
+					if key == "" || key == "refused" {
 						return nil
 					}
 					if settings[key] == nil {
@@ -173,6 +173,10 @@ func TestDecodeRemarks(t *testing.T) {
 		{"unknown key", `worker "contoller" { }`, "a.conf:1:1: unknown worker \"contoller\"; did you mean controller?\n    worker \"contoller\" { }"},
 		{"unknown key, nothing near", `worker "fuzzy" { }`, "a.conf:1:1: unknown worker \"fuzzy\"; expected controller or normal\n    worker \"fuzzy\" { }"},
 		{"unknown key within", `worker { fuzzy { } }`, "a.conf:1:10: unknown worker \"fuzzy\"; expected controller or normal\n    worker { fuzzy { } }"},
+		{"refused key within, any other is known", `settings { a { } refused { } }`, "a.conf:1:18: unknown settings \"refused\"\n    settings { a { } refused { } }"},
+		{"no keys within", `settings { reject = 1 }`, "a.conf:1:1: section settings has no name; expected settings \"NAME\" { }\n    settings { reject = 1 }"},
+		{"list of sections", "greylisting = [{ timeout = 1s }, { timeot = 2s }, x]", "a.conf:1:36: unknown directive \"timeot\" in section greylisting; did you mean timeout?\n    greylisting = [{ timeout = 1s }, { timeot = 2s }, x]\n" +
+			"a.conf:1:51: greylisting is a section; expected greylisting { }\n    greylisting = [{ timeout = 1s }, { timeot = 2s }, x]"},
 		{"several keys", `worker "a" "b" { }`, "a.conf:1:1: section worker has several names; expected worker \"controller\" { }\n    worker \"a\" \"b\" { }"},
 		{"unknown in a keyed section", `worker normal { cuont = 1 }`, "a.conf:1:17: unknown directive \"cuont\" in section worker \"normal\"; did you mean count?\n    worker normal { cuont = 1 }"},
 		{"obsolete", "spf_domains = a, b\ngreylisting { awl_enable = yes }", "a.conf:1:1: warning: spf_domains has no effect: SPF is built in\n    spf_domains = a, b\n" +
@@ -258,5 +262,77 @@ func TestSuggest(t *testing.T) {
 		if got := suggest(word, known); got != want {
 			t.Errorf("suggest(%.20q): got %q, want %q", word, got, want)
 		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	if err := Check(&Section{Options: []Option{{Name: "a", Aliases: []string{"A b"}, Value: new(Strings), Doc: "It is."}}}); err != nil {
+		t.Errorf("a good declaration: %v", err)
+	}
+	bad := &Section{
+		Options: []Option{
+			{Name: "a", Value: new(Flag), Doc: "It is."},
+			{Name: "a", Value: new(Flag), Doc: "no sentence"},
+			{Name: "B", Value: new(Flag), Doc: "It is.", Example: "perhaps"},
+			{Name: "c", Value: Within(new(Int), 1, 2), Doc: "It is.", Default: "in words"},
+			{Name: "d", Value: new(Flag), Doc: "It is.", Example: "{"},
+		},
+		Sections: []*Section{
+			{Name: "s"},
+			{Name: "w", Key: "K", Doc: "It is.", Repeat: func(string) *Section { return nil }},
+			{Name: "v", Repeat: func(string) *Section { return &Section{} }},
+		},
+		Ignored: []Ignored{{Name: "s"}},
+	}
+	want := []string{
+		"top level: a is declared twice", "top level: s is declared twice", `top level: "B" is not lower-case letters, digits and underscores`,
+		`top level, a: the documentation is no sentence: "no sentence"`,
+		`top level, B: the example perhaps is refused: "perhaps" is not a flag; expected yes or no`,
+		"top level, c: a default in words needs an example", "top level, c: the default 0 is refused: 0 is out of range; expected 1 to 2",
+		"top level, d: the example { is no value: default:1:5: the section \"x\" is not closed; expected } at its end\n    x = {;",
+		`section s: the documentation is no sentence: ""`,
+		`section w: refuses its own key "K"`,
+		`section v: the documentation is no sentence: ""`, "section v: a section with Repeat needs Doc and Key",
+	}
+	if diff := cmp.Diff(strings.Join(want, "\n"), fmt.Sprint(Check(bad))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestLoaderSum(t *testing.T) {
+	sum := func(texts ...string) string {
+		l := &Loader{}
+		for _, text := range texts {
+			l.ReadText("t", text)
+		}
+		return l.Sum()
+	}
+	if a, b := sum("x", "y"), sum("x", "y"); a != b || len(a) != 64 {
+		t.Errorf("got %s and %s, want the same 64 digits", a, b)
+	}
+	if sum("x", "y") == sum("y", "x") || sum("xy") == sum("x", "y") || sum() == sum("") {
+		t.Error("different texts have the same sum")
+	}
+}
+
+func TestAppend(t *testing.T) {
+	var (
+		ss Strings
+		so Sockets
+		rc = MustRecipients("a")
+		ns = MustNetworks("192.0.2.1")
+	)
+	s := &Section{Options: []Option{{Name: "ss", Value: &ss}, {Name: "so", Value: &so}, {Name: "rc", Value: &rc}, {Name: "ns", Value: &ns}}}
+	var ds Diagnostics
+	Decode(read(t, "ss = a; ss += b, c; so += fd:3; so += fd:4; rc += b; rc += @c.example; ns += 192.0.2.2"), s, &ds)
+	Finish(s)
+	if got, want := fmt.Sprint(ss, " ", so, " ", rc, " ", ns, " ", remarks(&ds)), "a, b, c fd:3, fd:4 a, b, @c.example 192.0.2.1, 192.0.2.2 "; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if !rc.Match("b", "x.example") || !rc.Equal(MustRecipients("a", "b", "@c.example")) || rc.Len() != 3 {
+		t.Errorf("got %v", rc)
+	}
+	if !ns.Equal(MustNetworks("192.0.2.1", "192.0.2.2")) || ns.Equal(MustNetworks("192.0.2.1")) || ns.Len() != 2 {
+		t.Errorf("got %v", ns)
 	}
 }

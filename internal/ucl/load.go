@@ -35,6 +35,9 @@ type Loader struct {
 	Vars map[string]string
 	// Builtin are the texts of files that need not exist, by their base names.
 	Builtin map[string]string
+	// Raw are the names of sections at the top level whose content is skipped
+	// unread, since it is in another language.
+	Raw []string
 	// Diagnostics are the remarks so far.
 	Diagnostics Diagnostics
 
@@ -204,7 +207,8 @@ func (l *Loader) parse(b *Block, src *source, stack []file, priority int) {
 	src.order = l.order
 	src.indexLines()
 	l.total += len(src.text)
-	fmt.Fprintf(l.hash(), "%q %q\n", src.name, src.text)
+	fmt.Fprintf(l.hash(), "%d %s %d ", len(src.name), src.name, len(src.text))
+	io.WriteString(l.hash(), src.text)
 	if l.total > maxTotal || l.order > maxFiles {
 		l.stop("the files are too large or too many together; expected at most 16 MB in 1000 files")
 	}

@@ -1,6 +1,7 @@
 package ucl
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -204,8 +205,14 @@ func (p *parser) block(d *Directive) *Node {
 	if !p.enter(open) {
 		return n // the fault is told; go on behind it
 	}
-	p.off++
-	closed := p.body(n.Block, open)
+	var closed bool
+	if p.depth == 1 && slices.Contains(p.l.Raw, d.Name) {
+		p.skipBalanced()
+		closed = p.text[p.off-1] == '}'
+	} else {
+		p.off++
+		closed = p.body(n.Block, open)
+	}
 	p.depth--
 	p.glued = ""
 	if !closed {

@@ -120,3 +120,19 @@ func TestParse(t *testing.T) {
 		})
 	}
 }
+
+func TestRawSections(t *testing.T) {
+	l := &Loader{Raw: []string{"rule"}}
+	b := l.ReadText("t.conf", "a = 1\nrule {\n accept;\n header /^x\\d+$/ \"a } b\" # }\n { }\n};\ns { rule { x = 1 } }")
+	if err := l.Diagnostics.Err(); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Join(strings.Fields(Format(b)), " ")
+	if want := "a = 1; rule { } s { rule { x = 1; } }"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	l.ReadText("t.conf", "rule {\n accept;")
+	if got, want := remarks(&l.Diagnostics), "t.conf:1:6: the section \"rule\" is not closed; expected } at its end\n    rule {"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}

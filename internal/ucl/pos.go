@@ -71,6 +71,9 @@ func (s *source) lineBounds(line int) (start, end int) {
 	if line < len(s.lines) {
 		end = s.lines[line] - 1
 	}
+	if end > start && s.text[end-1] == '\r' {
+		end--
+	}
 	return start, end
 }
 
@@ -87,6 +90,7 @@ func (s *source) show(p Pos) string {
 	if at := int(p.off); at-start > maxLine*3/4 {
 		from = at - maxLine/2
 	}
+	from = min(from, end)
 	to = min(to, from+maxLine)
 	for from > start && from < to && !utf8.RuneStart(s.text[from]) {
 		from++

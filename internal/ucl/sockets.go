@@ -15,9 +15,9 @@ type SocketKind byte
 
 // The kinds of sockets.
 const (
-	Inet    SocketKind = iota + 1 // TCP over IPv4 (inet:, or an IPv4 address)
-	Inet6                         // TCP over IPv6 (inet6:, or an IPv6 address)
-	TCP                           // TCP over both (host:port, *:port)
+	Inet    SocketKind = iota + 1 // TCP over IPv4 (inet:)
+	Inet6                         // TCP over IPv6 (inet6:)
+	TCP                           // TCP over what the host has, with none over both (HOST:PORT, *:PORT)
 	Unix                          // a path (unix:, local:, /path)
 	FD                            // an inherited descriptor (fd:N)
 	Systemd                       // a descriptor from systemd, by FileDescriptorName= (systemd:NAME)
@@ -199,19 +199,14 @@ func parseHostPort(text string) (Socket, error) {
 		return Socket{}, socketError(text, "a port of 0 to 65535 after the host")
 	}
 	s := Socket{Kind: TCP, Host: host, Port: uint16(p)}
-	a, err := netip.ParseAddr(host)
-	switch {
+	switch _, err := netip.ParseAddr(host); {
 	case host == "*" || host == "":
 		s.Host = ""
 	case host == "*v4":
 		s.Kind, s.Host = Inet, ""
 	case host == "*v6":
 		s.Kind, s.Host = Inet6, ""
-	case err == nil && a.Is4():
-		s.Kind = Inet
-	case err == nil:
-		s.Kind = Inet6
-	case !hostName(host):
+	case err != nil && !hostName(host):
 		return Socket{}, socketError(text, want)
 	}
 	return s, nil
@@ -263,11 +258,10 @@ func (s Socket) String() string {
 		}
 		return kind + strconv.Itoa(int(s.Port)) + host
 	case TCP:
-		host := s.Host
-		if host == "" {
-			host = "*"
+		if s.Host == "" {
+			return "*:" + strconv.Itoa(int(s.Port))
 		}
-		return host + ":" + strconv.Itoa(int(s.Port))
+		return s.Address()
 	case FD:
 		return "fd:" + strconv.Itoa(s.FD)
 	case Systemd:

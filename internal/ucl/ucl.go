@@ -12,7 +12,9 @@
 // Where the two languages disagree: a number with a suffix stays text until the
 // type of its option reads it (a [Size] counts in 1024, "m" in a [Duration] means
 // minutes); a repeated section merges with the earlier one unless its declaration
-// says otherwise; a repeated directive replaces the earlier one.
+// says otherwise; a repeated directive replaces the earlier one; a semicolon within
+// an array means that its bracket is missing; a directive may follow another on one
+// line, so `a = x b = 1` sets both; an unknown backslash sequence stays as it is.
 package ucl
 
 import (
@@ -89,6 +91,16 @@ func (s *Section) Blocks() []*Section { return s.blocks }
 
 // BlockKey returns the key with which this section was made by Repeat.
 func (s *Section) BlockKey() string { return s.key }
+
+// Words returns every word which the section knows, in the order of its declaration:
+// options with their aliases, sections, and what is ignored.
+func (s *Section) Words() []string {
+	words := s.known()
+	for _, i := range s.Ignored {
+		words = append(words, i.Name)
+	}
+	return words
+}
 
 // Ignored names a directive or a block that is accepted without effect.
 type Ignored struct {

@@ -1,0 +1,205 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+
+	"rmilter/internal/ucl"
+)
+
+// A screenLine is a line of the example's first screen.
+type screenLine struct {
+	section string // "" for an option of the top level
+	options string // names, separated by blanks
+	comment string
+	off     bool // commented out, with the option's example
+}
+
+// screen returns the options which most people want to see.
+func screen() []screenLine {
+	return []screenLine{
+		{"", "bind_socket", "or unix:PATH, inet6:…, fd:N", false},
+		{"", "dry_run", "first week: compute and log, change nothing", true},
+		{"", "our_networks", "your mynetworks: never marked", false},
+		{"", "trusted_relays", "backup MX, forwarders: marked, never rejected", true},
+		{"", "recipient_delimiter", "", false},
+		{"", "max_size", "", false},
+		{"actions", "greylist add_header reject", "rewrite_subject: off", false},
+		{"", "data_dir", "", false},
+		{`worker "controller"`, "bind_socket", "for rmilterctl and monitoring", false},
+	}
+}
+
+const (
+	commentColumn = 43
+	proseColumn   = 92
+)
+
+// Example returns rmilter.conf.example: a first screen which is in force, and then
+// every option with its default, commented out.
+func Example() string {
+	c := Default()
+	var b strings.Builder
+	b.WriteString(`# rmilter.conf: every default works as it is. Check: rmilter -t    Apply: systemctl reload rmilter
+# Postfix main.cf:  smtpd_milters = inet:127.0.0.1:9900      non_smtpd_milters = $smtpd_milters
+#                   milter_protocol = 6      milter_default_action = accept   (tempfail = never unfiltered)
+# master.cf, submission:  -o milter_macro_daemon_name=ORIGINATING
+`)
+	for _, line := range screen() {
+		b.WriteString(c.screenLine(line) + "\n")
+	}
+	b.WriteString(`
+# Everything else, with its default. To change something take the # away in front of it and, in a
+# section, in front of the section's lines. Changes in rmilter.conf.local or rmilter.conf.d/*.conf
+# survive upgrades: they are read after this file.
+`)
+	w := &exampleWriter{Builder: &b, above: map[string]bool{}}
+	for _, line := range screen() {
+		for _, name := range strings.Fields(line.options) {
+			w.above[strings.TrimSpace(line.section+" "+name)] = !line.off
+		}
+	}
+	w.options(c.top, 0, "")
+	for _, s := range c.top.Sections {
+		for _, t := range templates(s) {
+			b.WriteString("\n")
+			writeProse(&b, "# ", s.Doc)
+			fmt.Fprintf(&b, "#%s {\n", t.title)
+			w.section(t, 1)
+			b.WriteString("#}\n")
+		}
+	}
+	return b.String()
+}
+
+// screenLine returns one line of the first screen.
+func (c *Config) screenLine(line screenLine) string {
+	all := map[string]*ucl.Option{}
+	for _, e := range flatten(c.top) {
+		all[e.path] = e.option
+	}
+	var parts []string
+	for _, name := range strings.Fields(line.options) {
+		path := strings.TrimSpace(line.section + " " + name)
+		o := all[path]
+		if o == nil {
+			panic("config: no option " + path)
+		}
+		value := o.Value.String()
+		if line.off && o.Example != "" {
+			value = o.Example
+		}
+		if f, ok := o.Value.(*ucl.Flag); ok && line.off {
+			value = (!*f).String()
+		}
+		parts = append(parts, fmt.Sprintf("%s = %s;", name, value))
+	}
+	text := strings.Join(parts, " ")
+	if line.section != "" {
+		text = fmt.Sprintf("%s { %s }", line.section, text)
+	}
+	if line.off {
+		text = "# " + text
+	}
+	if line.comment != "" {
+		text = fmt.Sprintf("%-*s # %s", commentColumn-1, text, line.comment)
+	}
+	return text
+}
+
+// templates returns what the documentation shows for a section: itself, or a block of
+// a keyed one with each of its known keys, or with the placeholder.
+func templates(s *ucl.Section) []block {
+	if s.Repeat == nil || len(s.Keys) > 0 {
+		return blocks(s)
+	}
+	return []block{{s.Name + " " + ucl.Quote(s.Key), s.Repeat(s.Key)}}
+}
+
+// An exampleWriter writes sections, commented out.
+type exampleWriter struct {
+	*strings.Builder
+	above map[string]bool // paths of the options that are in force on the first screen
+}
+
+// section writes the content of a section.
+func (w *exampleWriter) section(b block, depth int) {
+	w.options(b.section, depth, b.title+" ")
+	indent := "#" + strings.Repeat("    ", depth)
+	for _, sub := range b.section.Sections {
+		for _, t := range templates(sub) {
+			w.WriteString("#\n")
+			writeProse(w.Builder, indent+"# ", sub.Doc)
+			fmt.Fprintf(w, "%s%s {\n", indent, t.title)
+			w.section(block{b.title + " " + t.title, t.section}, depth+1)
+			fmt.Fprintf(w, "%s}\n", indent)
+		}
+	}
+}
+
+// options writes the options of a section, each with its sentences and a line between
+// them. Of those on the first screen there are the sentences only: a second line
+// would replace the first.
+func (w *exampleWriter) options(s *ucl.Section, depth int, prefix string) {
+	indent, prose, gap := "#"+strings.Repeat("    ", depth), "# ", "\n"
+	if depth > 0 {
+		prose, gap = indent+"# ", "#\n"
+	}
+	for i := range s.Options {
+		o := &s.Options[i]
+		if depth == 0 || i > 0 {
+			w.WriteString(gap)
+		}
+		if w.above[prefix+o.Name] {
+			writeProse(w.Builder, prose, o.Name+", above: "+sentences(o))
+			continue
+		}
+		writeProse(w.Builder, prose, sentences(o))
+		fmt.Fprintf(w, "%s%s = %s;\n", indent, o.Name, shown(o))
+	}
+}
+
+// shown returns the value which the example shows for an option.
+func shown(o *ucl.Option) string {
+	if o.Example != "" {
+		return o.Example
+	}
+	return o.Value.String()
+}
+
+// byDefault returns the default of an option for people.
+func byDefault(o *ucl.Option) string {
+	value := o.Value.String()
+	switch {
+	case o.Default != "":
+		return o.Default
+	case value == "[]" || value == `""`:
+		return "none"
+	}
+	return value
+}
+
+// sentences returns what there is to say about an option.
+func sentences(o *ucl.Option) string {
+	text := o.Doc
+	if o.Example != "" && o.Example != o.Value.String() {
+		text += " Default: " + byDefault(o) + "."
+	}
+	if o.Restart {
+		text += " A change needs a restart."
+	}
+	return text
+}
+
+// writeProse writes a text in lines that each begin with the prefix.
+func writeProse(b *strings.Builder, prefix, text string) {
+	line := prefix
+	for _, word := range strings.Fields(text) {
+		if len(line) > len(prefix) && len([]rune(line))+len([]rune(word)) > proseColumn {
+			b.WriteString(strings.TrimRight(line, " ") + "\n")
+			line = prefix
+		}
+		line += word + " "
+	}
+	b.WriteString(strings.TrimRight(line, " ") + "\n")
+}

@@ -1,0 +1,131 @@
+package config
+
+import (
+	"flag"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"rmilter/internal/ucl"
+)
+
+var update = flag.Bool("update", false, "write the generated files")
+
+// TestGenerated fails when the generated files are not what the declarations say.
+func TestGenerated(t *testing.T) {
+	for name, want := range map[string]string{
+		"../../rmilter.conf.example":  Example(),
+		"../../docs/configuration.md": Reference(),
+	} {
+		if *update {
+			if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, string(got)); diff != "" {
+			t.Errorf("%s is stale, run go test ./internal/config -update (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestGeneratedIsOfNoMachine fails when the generated files tell of the machine where
+// they were made.
+func TestGeneratedIsOfNoMachine(t *testing.T) {
+	t.Setenv("TMPDIR", "/elsewhere/tmp")
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{Example(), Reference()} {
+		if strings.Contains(text, "/elsewhere") || len(host) > 8 && strings.Contains(text, host) {
+			t.Error("a generated file has the machine's TMPDIR or host name")
+		}
+	}
+}
+
+func TestDeclarations(t *testing.T) {
+	if err := ucl.Check(Default().top); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestExample shows that the example is in force as the defaults, both as it is and
+// with every default in it uncommented.
+func TestExample(t *testing.T) {
+	want := dump(t, Default(), "")
+	c := mustLoad(t, Example())
+	if diff := cmp.Diff(want, dump(t, c, "")); diff != "" {
+		t.Errorf("the example is not the default (-want +got):\n%s", diff)
+	}
+	set := 0
+	for _, e := range flatten(c.top) {
+		if len(e.option.Origin()) > 0 {
+			set++
+		}
+	}
+	if set != 9 {
+		t.Errorf("the example sets %d options, want the 9 of its first screen", set)
+	}
+
+	skip := regexp.MustCompile(`(?ms)^#settings.*?^#}\n`) // a block that would be there
+	text := skip.ReplaceAllString(Example(), "")
+	for _, e := range flatten(Default().top) {
+		if e.option.Example != "" { // not the default
+			name := e.path[strings.LastIndexByte(e.path, ' ')+1:]
+			text = strings.ReplaceAll(text, name+" = "+e.option.Example+";", "")
+		}
+	}
+	c = mustLoad(t, uncomment(text))
+	if diff := cmp.Diff(want, dump(t, c, "")); diff != "" {
+		t.Errorf("the example without its comment signs is not the default (-want +got):\n%s", diff)
+	}
+	for _, e := range flatten(c.top) {
+		if len(e.option.Origin()) != 1 && e.option.Example == "" {
+			t.Errorf("%s is in the example %d times, want once", e.path, len(e.option.Origin()))
+		}
+	}
+}
+
+// uncomment takes the comment signs off the options of an example, but not off the
+// sentences.
+func uncomment(example string) string {
+	_, options, _ := strings.Cut(example, "ORIGINATING\n") // the first lines are for Postfix
+	return regexp.MustCompile(`(?m)^#([^ ]|    )`).ReplaceAllString(options, "$1")
+}
+
+// TestExampleExamples shows that the values which are not defaults are valid, too.
+func TestExampleExamples(t *testing.T) {
+	c := mustLoad(t, strings.ReplaceAll(uncomment(Example()), "/var/tmp", "/tmp"))
+	if n := len(c.Policy.Blocks); n != 1 {
+		t.Errorf("got %d settings blocks, want 1", n)
+	}
+	if got := c.Server.Controller.EnablePassword.Reveal(); got != "change me, too" {
+		t.Errorf("got enable_password %q, want that of the example", got)
+	}
+}
+
+// TestReferenceExample loads the sample of the language in the documentation.
+func TestReferenceExample(t *testing.T) {
+	_, text, _ := strings.Cut(Reference(), "```\n")
+	text, _, _ = strings.Cut(text, "```")
+	m := files("/etc/rmilter.conf", text, "/etc/more.conf", "")
+	m["tmp/x"] = &fstest.MapFile{}
+	c, remarks, err := load(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(remarks) != 0 {
+		t.Errorf("got remarks %v", remarks)
+	}
+	if got, want := string(c.Policy.RejectMessage), `a text as it stands: "; # { }"`; got != want {
+		t.Errorf("got reject_message %q, want %q", got, want)
+	}
+}
