@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -39,6 +40,11 @@ type Policy struct {
 	// Password opens what only reads; "" leaves it open to all who can connect.
 	// Plain text only, see ErrEncryptedPassword.
 	Password string
+	// EnablePassword opens it too; later what changes something.
+	EnablePassword string
+	// SecureIP tells which clients need no password; nil means none. Requests that
+	// a proxy has passed on need one all the same.
+	SecureIP func(netip.Addr) bool
 	// Hosts are names and addresses, without ports, that a Host header may carry
 	// besides localhost, loopback addresses and the address that was connected to.
 	Hosts []string

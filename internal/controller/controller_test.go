@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,21 +58,24 @@ func newServer(t *testing.T, p Policy) (*Server, *syncBuffer) {
 
 func TestRequests(t *testing.T) {
 	const secret = "correct horse"
+	client := func(a netip.Addr) bool { return a == netip.MustParseAddr("192.0.2.1") } // httptest's
+	nobody := func(netip.Addr) bool { return false }
 	status, err := json.Marshal(fixedStatus())
 	if err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
-		name     string
-		policy   Policy
-		trusted  bool
-		method   string
-		target   string
-		host     string
-		password string
-		code     int
-		ctype    string
-		body     string
+		name      string
+		policy    Policy
+		trusted   bool
+		method    string
+		target    string
+		host      string
+		password  string
+		forwarded string
+		code      int
+		ctype     string
+		body      string
 	}{
 		{name: "ping", target: "/ping", code: 200, ctype: "text/plain", body: "pong\r\n"},
 		{name: "ping needs no password", policy: Policy{Password: secret}, target: "/ping", code: 200, ctype: "text/plain", body: "pong\r\n"},
@@ -80,6 +84,10 @@ func TestRequests(t *testing.T) {
 		{name: "status, no password", policy: Policy{Password: secret}, target: "/status", code: 401, ctype: "application/json", body: `{"error":"Unauthorized"}` + "\n"},
 		{name: "status, wrong password", policy: Policy{Password: secret}, target: "/status", password: secret + "!", code: 401, ctype: "application/json", body: `{"error":"Unauthorized"}` + "\n"},
 		{name: "status, password in the query is not taken", policy: Policy{Password: secret}, target: "/status?password=correct+horse", code: 401, ctype: "application/json", body: `{"error":"Unauthorized"}` + "\n"},
+		{name: "status, enable_password", policy: Policy{Password: "other", EnablePassword: secret}, target: "/status", password: secret, code: 200, ctype: "application/json", body: string(status) + "\n"},
+		{name: "status, secure_ip", policy: Policy{Password: secret, SecureIP: client}, target: "/status", code: 200, ctype: "application/json", body: string(status) + "\n"},
+		{name: "status, other secure_ip", policy: Policy{Password: secret, SecureIP: nobody}, target: "/status", code: 401, ctype: "application/json", body: `{"error":"Unauthorized"}` + "\n"},
+		{name: "status, secure_ip of a proxy", policy: Policy{Password: secret, SecureIP: client}, forwarded: "203.0.113.7", target: "/status", code: 401, ctype: "application/json", body: `{"error":"Unauthorized"}` + "\n"},
 		{name: "status, socket", policy: Policy{Password: secret}, trusted: true, target: "/status", code: 200, ctype: "application/json", body: string(status) + "\n"},
 		{name: "query ignored", target: "/status?x=1", code: 200, ctype: "application/json", body: string(status) + "\n"},
 		{name: "head", method: "HEAD", target: "/ping", code: 200, ctype: "text/plain", body: "pong\r\n"},
@@ -105,6 +113,9 @@ func TestRequests(t *testing.T) {
 			}
 			if tt.password != "" {
 				r.Header.Set("Password", tt.password)
+			}
+			if tt.forwarded != "" {
+				r.Header.Set("X-Forwarded-For", tt.forwarded)
 			}
 			w := httptest.NewRecorder()
 			(&handler{server: s, trusted: tt.trusted}).ServeHTTP(w, r)

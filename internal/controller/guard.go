@@ -4,25 +4,27 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 )
 
 // A guard is a Policy made ready for use. It does not change.
 type guard struct {
-	protected bool // a password is needed
-	sum       [sha256.Size]byte
-	hosts     map[string]bool // canonical names and addresses
+	sums     [][sha256.Size]byte   // of the passwords; none: open to all
+	secureIP func(netip.Addr) bool // clients that need none; may be nil
+	hosts    map[string]bool       // canonical names and addresses
 }
 
 func newGuard(p Policy) (*guard, error) {
-	if encrypted(p.Password) {
-		return nil, ErrEncryptedPassword
-	}
-	g := &guard{
-		protected: p.Password != "",
-		sum:       sha256.Sum256([]byte(p.Password)),
-		hosts:     make(map[string]bool),
+	g := &guard{secureIP: p.SecureIP, hosts: make(map[string]bool)}
+	for _, password := range []string{p.Password, p.EnablePassword} {
+		if Encrypted(password) {
+			return nil, ErrEncryptedPassword
+		}
+		if password != "" {
+			g.sums = append(g.sums, sha256.Sum256([]byte(password)))
+		}
 	}
 	for _, h := range p.Hosts {
 		if name, addr := parseHost(h); addr.IsValid() {
@@ -34,20 +36,34 @@ func newGuard(p Policy) (*guard, error) {
 	return g, nil
 }
 
-// encrypted recognises rspamd's "$ID$SALT$KEY" by its beginning.
-func encrypted(password string) bool {
+// Encrypted recognises rspamd's "$ID$SALT$KEY" by its beginning.
+func Encrypted(password string) bool {
 	id, rest, ok := strings.Cut(strings.TrimPrefix(password, "$"), "$")
 	return ok && len(rest) > 0 && password[0] == '$' && id != "" && strings.Trim(id, "0123456789") == ""
 }
 
 // admits tells whether the password given opens what only reads. The sums are
-// compared, so that the time taken tells nothing of the length either.
+// compared, all of them, so that the time taken tells nothing.
 func (g *guard) admits(password string) bool {
-	if !g.protected {
+	if len(g.sums) == 0 {
 		return true
 	}
 	sum := sha256.Sum256([]byte(password))
-	return subtle.ConstantTimeCompare(sum[:], g.sum[:]) == 1
+	same := 0
+	for i := range g.sums {
+		same |= subtle.ConstantTimeCompare(sum[:], g.sums[i][:])
+	}
+	return same == 1
+}
+
+// secure tells whether a request needs no password for where it comes from. One that
+// was passed on by a proxy says nothing of that.
+func (g *guard) secure(r *http.Request) bool {
+	if g.secureIP == nil || r.Header.Get("X-Forwarded-For") != "" || r.Header.Get("X-Real-IP") != "" || r.Header.Get("Forwarded") != "" {
+		return false
+	}
+	client, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && g.secureIP(client.Addr().Unmap().WithZone(""))
 }
 
 // knows tells whether a Host header names this server; local is the address to

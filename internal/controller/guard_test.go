@@ -101,8 +101,8 @@ func TestEncrypted(t *testing.T) {
 		{"$12$salt$key", true},
 	}
 	for _, tt := range tests {
-		if got := encrypted(tt.password); got != tt.want {
-			t.Errorf("encrypted(%q): got %v, want %v", tt.password, got, tt.want)
+		if got := Encrypted(tt.password); got != tt.want {
+			t.Errorf("Encrypted(%q): got %v, want %v", tt.password, got, tt.want)
 		}
 	}
 }

@@ -71,7 +71,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusMethodNotAllowed, "Invalid method")
 		return
 	}
-	if !h.trusted && e.access != open && !g.admits(r.Header.Get("Password")) {
+	if !h.trusted && e.access != open && !g.secure(r) && !g.admits(r.Header.Get("Password")) {
 		if r.Header.Get("Password") != "" {
 			h.server.log.Warn("controller: wrong password", "client", r.RemoteAddr, "path", r.URL.Path)
 		}

@@ -42,7 +42,7 @@ func (d *daemon) Reload() {
 	for _, name := range conf.RestartNeeded(d.conf) {
 		d.log.Warn("a changed option needs a restart; the old value stays", "option", name)
 	}
-	if err := d.control.SetPolicy(controlPolicy(conf)); err != nil {
+	if err := d.control.SetPolicy(d.controlPolicy(conf)); err != nil {
 		d.log.Error("controller's password stays as it was", "reason", err.Error())
 	}
 	d.conf = conf
