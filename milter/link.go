@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -392,4 +393,20 @@ func (l *link) part(r Reply) {
 	if c, ok := l.Conn.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
 	}
+}
+
+// dup returns a second descriptor of a connection that has parted, nil for another.
+func (l *link) dup() *os.File {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c, ok := l.Conn.(interface{ File() (*os.File, error) })
+	if !ok || !l.parted || l.offer.version == 0 {
+		return nil
+	}
+	f, err := c.File()
+	if err != nil {
+		l.log.Error("cannot hand a connection over", "reason", err.Error())
+		return nil
+	}
+	return f
 }

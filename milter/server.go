@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,11 @@ type Config struct {
 	LingerTimeout time.Duration
 	// Parting is that last answer, given to connections that outlive Shutdown.
 	Parting Reply
+	// Handover, when not nil, takes the connections that have been given Parting,
+	// for another process to keep open until the MTA closes them. An MTA that is in
+	// the middle of a message writes all of it before it reads the answer, and to a
+	// connection that is closed it can't. The files are closed when it returns.
+	Handover func([]*os.File)
 	// Log takes what goes wrong; default none.
 	Log *slog.Logger
 }
@@ -209,6 +215,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Unlock()
 	// Only then, so that no End that gives up is heard before the last answer.
 	parting.Wait()
+	s.handover()
 	s.cancel()
 	linger, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.conf.LingerTimeout+time.Second)
 	defer cancel()
@@ -219,6 +226,29 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		l.Conn.Close()
 	}
 	return err
+}
+
+// handover gives the connections that have had their last answer to somebody who
+// stays.
+func (s *Server) handover() {
+	if s.conf.Handover == nil {
+		return
+	}
+	var files []*os.File
+	s.mu.Lock()
+	for l := range s.links {
+		if f := l.dup(); f != nil {
+			files = append(files, f)
+		}
+	}
+	s.mu.Unlock()
+	if len(files) == 0 {
+		return
+	}
+	s.conf.Handover(files)
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 // closeListeners stops accepting: from inherited listeners, or from all.

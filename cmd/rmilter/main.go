@@ -25,6 +25,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	version := fs.Bool("v", false, "print the version and exit")
 	fs.BoolVar(&o.Debug, "d", false, "log for debugging")
 	fs.Bool("n", false, "stay in the foreground (always so; for old start scripts)")
+	hold := fs.Int("hold", 0, "keep `N` inherited connections open until the MTA closes them (for the daemon's own use at its end)")
 	fs.Usage = func() {
 		fmt.Fprintln(stderr, "usage: rmilter [-c FILE] [-t] [-data-dir DIR] [-d] [-n] [-v]")
 		fs.PrintDefaults()
@@ -41,6 +42,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case *version:
 		fmt.Fprintln(stdout, "rmilter", metrics.Version)
 		return 0
+	case *hold > 0:
+		return server.Hold(*hold, stderr)
 	case *test:
 		return server.Test(o, stdout, stderr)
 	}

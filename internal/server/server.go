@@ -137,6 +137,7 @@ func newDaemon(o Options, conf *config.Config, log *slog.Logger, level *slog.Lev
 		NewSession: func(c milter.Conn) milter.Session { return filter.NewSession(d.env, d.filter.Load, c) },
 		MaxConns:   int(conf.Server.MaxConnections),
 		Parting:    milter.Reply{Action: milter.Respond, Code: 421, Enhanced: "4.3.2", Text: d.env.Hostname + " restarting, try again"},
+		Handover:   d.handover,
 		Log:        log,
 	})
 	return d

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -110,7 +111,7 @@ func until(t *testing.T, what string, ok func() bool) {
 // session opens a stranger's SMTP session, or with addr another's.
 func (r *rig) session(addr string) *miltertest.Conn {
 	r.t.Helper()
-	c, err := miltertest.Dial("tcp", r.listeners[0].Addr().String())
+	c, err := miltertest.Dial(r.listeners[0].Addr().Network(), r.listeners[0].Addr().String())
 	must(r.t, err)
 	r.t.Cleanup(func() { c.Close() })
 	must(r.t, c.Negotiate(6, miltertest.AllActions, miltertest.AllProtocol))
@@ -233,6 +234,54 @@ func TestDrain(t *testing.T) {
 		if _, err := os.Stat(r.path(name)); !os.IsNotExist(err) {
 			t.Errorf("%s is left: %v", name, err)
 		}
+	}
+}
+
+// TestMain is rmilter -hold for the daemons of these tests.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == "-hold" {
+		n, _ := strconv.Atoi(os.Args[2])
+		os.Exit(Hold(n, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// TestShutdownInMessage cuts off sessions in the middle of a message that is larger
+// than what the kernel buffers: the MTA must be able to write the rest, and then read
+// the answer.
+func TestShutdownInMessage(t *testing.T) {
+	for _, network := range []string{"inet", "unix"} {
+		t.Run(network, func(t *testing.T) {
+			conf := "shutdown_timeout = 10ms;\n"
+			if network == "unix" {
+				conf += fmt.Sprintf("bind_socket = \"unix:%s/milter.sock\";\n", t.TempDir())
+			}
+			r := boot(t, conf)
+			c := r.session(stranger)
+			ok := func(reply miltertest.Reply, err error) {
+				t.Helper()
+				if err != nil || !reply.Continues() {
+					t.Fatalf("got %v, %v", reply, err)
+				}
+			}
+			ok(c.Mail("<joe@sender.example>"))
+			ok(c.Rcpt("<alice@example.com>"))
+			ok(c.Data())
+			r.stop()
+			ok(c.Header("Subject", " large"))
+			ok(c.EOH())
+			for range 200 {
+				ok(c.Body(make([]byte, 65535)))
+				must(t, c.Flush())
+			}
+			reply, err := c.EOM()
+			if err != nil || reply.String() != "421 4.3.2 mx.example.com restarting, try again" {
+				t.Errorf("the message got %v, %v; want the parting answer", reply, err)
+			}
+			if !strings.Contains(r.logged(), "connections left to a process of their own") {
+				t.Errorf("log: %s", r.logged())
+			}
+		})
 	}
 }
 
