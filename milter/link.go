@@ -51,8 +51,8 @@ type link struct {
 	out    []byte     // answers that haven't left
 	parted bool       // part has given the last answer
 
-	spare  atomic.Bool // part must not refuse: the mail is local
-	closed sync.Once
+	parting atomic.Pointer[Reply] // what part answers; nil for nothing
+	closed  sync.Once
 }
 
 // stubs are the packets that the library gets to see: enough for it to call the
@@ -79,8 +79,21 @@ func (l *link) Draining() bool { return l.srv.draining.Load() }
 // Crowded tells whether the connection is over the limit; see Conn.
 func (l *link) Crowded() bool { return l.crowded }
 
-// NeverRefuse keeps the shutdown from refusing; see Conn.
-func (l *link) NeverRefuse(yes bool) { l.spare.Store(yes) }
+// SetParting says what part answers; see Conn.
+func (l *link) SetParting(r Reply) {
+	if r.Action == Continue {
+		l.parting.Store(nil)
+		return
+	}
+	l.parting.Store(&r)
+}
+
+// Parted tells whether part has given its answer; see Conn.
+func (l *link) Parted() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.parted
+}
 
 // Read gives the library its next packet. Whatever ends the connection is io.EOF to
 // it: the reason has been logged here.
@@ -118,16 +131,10 @@ func (l *link) Close() error {
 	return nil
 }
 
-func (l *link) hasParted() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.parted
-}
-
 // ended logs why a connection ends. An MTA that closes between two packets is nothing
 // special: a session with a message open tells of it itself.
 func (l *link) ended(err error) {
-	if l.hasParted() || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
+	if l.Parted() || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return
 	}
 	l.log.Warn("milter connection ended", "mta", l.RemoteAddr().String(), "reason", err.Error())
@@ -139,7 +146,7 @@ func (l *link) next() (stub string, err error) {
 		if err := l.flush(); err != nil {
 			return "", err
 		}
-		if l.hasParted() {
+		if l.Parted() {
 			// The MTA has its answer; what it sends now is read to let it arrive.
 			io.Copy(io.Discard, l.r)
 			return "", io.EOF
@@ -377,17 +384,17 @@ func (l *link) guard(what string, call func()) {
 // reply there. Without it an MTA with milter_default_action = accept would let the
 // session's next message through. Local mail is never refused: it has until the
 // deadline to end by itself.
-func (l *link) part(r Reply) {
+func (l *link) part() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.Conn.SetDeadline(time.Now().Add(l.srv.conf.LingerTimeout))
-	if l.parted || l.spare.Load() {
+	r := l.parting.Load()
+	// Before SMFIC_OPTNEG there is nothing that an MTA would take for a refusal.
+	if l.parted || r == nil || l.offer.version == 0 {
 		return
 	}
 	l.parted = true
-	if l.offer.version != 0 { // before SMFIC_OPTNEG there is nothing that an MTA would take for a refusal
-		l.Conn.Write(appendPacket(l.out, respReplyCode, r.format(), "\x00"))
-	}
+	l.Conn.Write(appendPacket(l.out, respReplyCode, r.format(), "\x00"))
 	// The MTA must not see a reset before it has read the answer: say that nothing
 	// more comes, and go on reading until it hangs up or the deadline is over.
 	if c, ok := l.Conn.(interface{ CloseWrite() error }); ok {
@@ -400,7 +407,7 @@ func (l *link) dup() *os.File {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	c, ok := l.Conn.(interface{ File() (*os.File, error) })
-	if !ok || !l.parted || l.offer.version == 0 {
+	if !ok || !l.parted {
 		return nil
 	}
 	f, err := c.File()

@@ -39,9 +39,7 @@ type Config struct {
 	// LingerTimeout is how long a connection that Shutdown cuts off is still read
 	// from, so that the MTA gets its last answer; default 1 s.
 	LingerTimeout time.Duration
-	// Parting is that last answer, given to connections that outlive Shutdown.
-	Parting Reply
-	// Handover, when not nil, takes the connections that have been given Parting,
+	// Handover, when not nil, takes the connections that have had their last answer,
 	// for another process to keep open until the MTA closes them. An MTA that is in
 	// the middle of a message writes all of it before it reads the answer, and to a
 	// connection that is closed it can't. The files are closed when it returns.
@@ -64,9 +62,6 @@ func (c Config) withDefaults() Config {
 	def(&c.LingerTimeout, time.Second)
 	if c.MaxConns <= 0 {
 		c.MaxConns = 2000
-	}
-	if c.Parting.Action == Continue {
-		c.Parting = Reply{Action: Respond, Code: 421, Enhanced: "4.3.2", Text: "Restarting, try again"}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
@@ -200,8 +195,8 @@ func (s *Server) Drain() {
 }
 
 // Shutdown drains the server and returns when all connections have ended, or, after
-// ctx is done, when those left have been given Config.Parting. No connection is
-// closed while its SMTP session lives and ctx isn't done: Postfix with
+// ctx is done, when those left have been given their last answer (Conn.SetParting). No
+// connection is closed while its SMTP session lives and ctx isn't done: Postfix with
 // milter_default_action = accept would deliver the session's next message unfiltered.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
@@ -210,7 +205,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	var parting sync.WaitGroup
 	s.mu.Lock()
 	for l := range s.links {
-		parting.Go(func() { l.part(s.conf.Parting) }) // a write may take its time
+		parting.Go(func() { l.part() }) // a write may take its time
 	}
 	s.mu.Unlock()
 	// Only then, so that no End that gives up is heard before the last answer.

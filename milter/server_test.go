@@ -574,7 +574,8 @@ func TestCrowded(t *testing.T) {
 func TestShutdown(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	parting := milter.Reply{Action: milter.Respond, Code: 421, Enhanced: "4.3.2", Text: "mx.example.com restarting, try again"}
-	rig := start(t, milter.Config{Parting: parting}, func(r *recorder) {
+	rig := start(t, milter.Config{}, func(r *recorder) {
+		r.conn.SetParting(parting)
 		r.end = func(ctx context.Context) milter.Answer { <-ctx.Done(); return milter.Answer{} }
 	})
 	ok := want(t, miltertest.ReplyContinue)
@@ -640,11 +641,11 @@ func awaitAnswer(t *testing.T, c *miltertest.Conn) {
 	}))
 }
 
-// TestNeverRefuse has a shutdown meet mail that must not be refused.
-func TestNeverRefuse(t *testing.T) {
+// TestNoParting has a shutdown meet a session that has nothing to say.
+func TestNoParting(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	rig := start(t, milter.Config{LingerTimeout: 50 * time.Millisecond}, func(r *recorder) { r.conn.NeverRefuse(true) })
+	rig := start(t, milter.Config{LingerTimeout: 50 * time.Millisecond}, nil)
 	c, rec := rig.dial(6)
 	want(t, miltertest.ReplyContinue)(c.Mail("<root@example.com>"))
 	rig.srv.Shutdown(ctx)

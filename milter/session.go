@@ -83,9 +83,13 @@ type Conn interface {
 	Draining() bool
 	// Crowded tells whether this connection came when max_connections were open.
 	Crowded() bool
-	// NeverRefuse keeps Server.Shutdown from answering this connection with
-	// Config.Parting: for mail that a refusal would leave stuck in the MTA.
-	NeverRefuse(bool)
+	// SetParting says what Server.Shutdown answers on this connection when it must
+	// end while the SMTP session lives: a temporary refusal of whatever comes next.
+	// The zero Reply, which it is at first, closes the connection without a word: for
+	// mail that a refusal would leave stuck in the MTA.
+	SetParting(Reply)
+	// Parted tells whether that answer has been given; no other is heard then.
+	Parted() bool
 }
 
 // A Reply is the answer to one event. The zero Reply lets things go on.

@@ -27,6 +27,7 @@ type Session struct {
 	done    *Result       // waits for the answer to have left
 	kept    *spool.Buffer // done's message
 	line    []byte        // one header field as it is written to the spool
+	id      string        // of the session, for what is said to it between messages
 }
 
 // NewSession returns the Session of one connection; current tells the Filter that new
@@ -34,7 +35,25 @@ type Session struct {
 func NewSession(env *Env, current func() *Filter, conn milter.Conn) *Session {
 	env.Figures.SessionOpened()
 	// Before CONNECT nothing is known of the client: no better than a stranger.
-	return &Session{env: env, current: current, conn: conn, client: milter.Connect{Family: milter.Unknown}}
+	s := &Session{env: env, current: current, conn: conn, client: milter.Connect{Family: milter.Unknown}, id: env.NewID()}
+	s.between()
+	return s
+}
+
+// restarting is what is said to strangers' new mail while the server drains, and to
+// whatever comes next when it must end.
+func (s *Session) restarting(id string) milter.Reply {
+	return milter.Reply{Action: milter.Respond, Code: 421, Enhanced: "4.3.2",
+		Text: s.env.Hostname + " restarting, try again [" + id + "]"}
+}
+
+// between readies the answer that a shutdown gives to the next message.
+func (s *Session) between() {
+	if localHost(s.client) {
+		s.conn.SetParting(milter.Reply{}) // it would stick in the MTA
+		return
+	}
+	s.conn.SetParting(s.restarting(s.id))
 }
 
 // A transaction is one message on its way.
@@ -55,7 +74,7 @@ type transaction struct {
 func (s *Session) Connect(c milter.Connect) {
 	s.abort()
 	s.client, s.helo = c, ""
-	s.conn.NeverRefuse(localHost(c))
+	s.between()
 }
 
 // Helo notes the client's HELO.
@@ -91,11 +110,13 @@ func (s *Session) Mail(_ context.Context, p milter.Path) milter.Reply {
 	case trust == mail.Local || trust == mail.TrustedRelay:
 		// A refusal would stick in the MTA or come back from the relay.
 	case s.conn.Draining() && !trust.Ours():
-		return s.refuse(milter.Reply{Action: milter.Respond, Code: 421, Enhanced: "4.3.2",
-			Text: s.env.Hostname + " restarting, try again"}, "draining")
+		return s.refuse(s.restarting(t.env.ID), "draining")
 	case s.conn.Crowded():
 		return s.refuse(milter.Reply{Action: milter.Respond, Code: 451, Enhanced: "4.7.1",
-			Text: "Too many connections, try again later"}, "crowded")
+			Text: "Too many connections, try again later [" + t.env.ID + "]"}, "crowded")
+	}
+	if t.env.Trust != mail.Local {
+		s.conn.SetParting(s.restarting(t.env.ID))
 	}
 	t.buf = s.env.Spool.New()
 	return milter.Reply{}
@@ -105,7 +126,6 @@ func (s *Session) Mail(_ context.Context, p milter.Path) milter.Reply {
 func (s *Session) refuse(r milter.Reply, flag string) milter.Reply {
 	t := s.trx
 	s.trx = nil
-	r.Text += " [" + t.env.ID + "]"
 	s.done = &Result{Envelope: t.env, End: NotTaken, Reply: r, Flags: []string{flag}}
 	return r
 }
@@ -271,8 +291,9 @@ func (s *Session) judge(ctx context.Context, t *transaction, r *Result) judgemen
 		// The MTA has been told so already, or the connection is closed: the account
 		// must not say otherwise.
 		r.Flags = append(r.Flags, "shutdown")
-		return judgement{verdict: policy.Verdict{Action: scan.SoftReject, Reply: policy.Reply{
-			Code: 421, Enhanced: "4.3.2", Text: s.env.Hostname + " restarting, try again [" + t.env.ID + "]"}}}
+		again := s.restarting(t.env.ID)
+		return judgement{verdict: policy.Verdict{Action: scan.SoftReject,
+			Reply: policy.Reply{Code: again.Code, Enhanced: again.Enhanced, Text: again.Text}}}
 	case !ok:
 		r.Flags = append(r.Flags, "failed")
 		return t.filter.broken(&t.env)
@@ -366,6 +387,7 @@ func (s *Session) Answered() {
 	}
 	s.env.Done(r)
 	s.done = nil
+	s.between()
 	if s.kept != nil {
 		s.kept.Close()
 		s.kept = nil
@@ -385,17 +407,26 @@ func (s *Session) abort() {
 	if t.buf != nil {
 		t.buf.Close()
 	}
-	s.env.Done(&Result{Envelope: t.env, NRcpt: t.nrcpt, Refused: t.refused, Size: t.size, End: Aborted})
+	r := &Result{Envelope: t.env, NRcpt: t.nrcpt, Refused: t.refused, Size: t.size, End: Aborted}
+	if s.conn.Parted() {
+		r.End, r.Reply, r.Flags = NotTaken, s.restarting(t.env.ID), []string{"shutdown"}
+	}
+	s.env.Done(r)
+	s.between()
 }
 
 // Close ends the connection. An answer that hasn't left by now never does.
 func (s *Session) Close() {
-	s.abort()
-	if r := s.done; r != nil {
+	defer s.env.Figures.SessionClosed()
+	switch r := s.done; {
+	case s.trx != nil:
+		s.abort()
+	case r != nil:
 		if !slices.Contains(r.Flags, "shutdown") {
 			r.Flags = append(r.Flags, "answer_lost")
 		}
 		s.Answered()
+	case s.conn.Parted():
+		s.env.Log.Info("session cut off: its next message is refused", "id", s.id, "reply", "421 4.3.2", "ip", s.client.Addr.String(), "host", s.client.Hostname)
 	}
-	s.env.Figures.SessionClosed()
 }

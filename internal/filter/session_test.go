@@ -26,7 +26,7 @@ import (
 )
 
 // A rig is a Filter behind a real milter server, with a clock that stands still and
-// ids that count.
+// ids that count: 0 is the first session's, 1 its first message's.
 type rig struct {
 	t       *testing.T
 	conf    Config
@@ -60,7 +60,7 @@ func (r *rig) logged() string {
 func start(t *testing.T, prepare func(*rig)) *rig {
 	t.Helper()
 	now := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
-	r := &rig{t: t, conf: DefaultConfig(), pol: policy.DefaultConfig(), done: make(chan *Result, 100)}
+	r := &rig{t: t, conf: DefaultConfig(), pol: policy.DefaultConfig(), ids: -1, done: make(chan *Result, 100)}
 	r.scanner = checks.NewScanner(checks.AllPatterns, now)
 	r.env = &Env{
 		Hostname: "mx.example.com",
@@ -595,7 +595,7 @@ func TestShutdownWhileScanning(t *testing.T) {
 	}()
 	<-scanning
 	r.stop()
-	if s := <-got; !strings.HasPrefix(s, "421 4.3.2 Restarting, try again") {
+	if s := <-got; !strings.HasPrefix(s, "421 4.3.2 mx.example.com restarting, try again [") {
 		t.Errorf("the MTA heard %q, want 421", s)
 	}
 	if res := <-r.done; !strings.Contains(res.flags(), "shutdown") || res.Verdict.Action != scan.SoftReject {

@@ -136,7 +136,6 @@ func newDaemon(o Options, conf *config.Config, log *slog.Logger, level *slog.Lev
 	d.milter = milter.NewServer(milter.Config{
 		NewSession: func(c milter.Conn) milter.Session { return filter.NewSession(d.env, d.filter.Load, c) },
 		MaxConns:   int(conf.Server.MaxConnections),
-		Parting:    milter.Reply{Action: milter.Respond, Code: 421, Enhanced: "4.3.2", Text: d.env.Hostname + " restarting, try again"},
 		Handover:   d.handover,
 		Log:        log,
 	})
@@ -317,6 +316,7 @@ func (d *daemon) drain(sig os.Signal) (chan struct{}, context.CancelFunc) {
 	d.mu.Lock()
 	timeout := d.conf.Server.ShutdownTimeout.Std()
 	d.mu.Unlock()
+	d.milter.Drain() // before anybody is told of it
 	notify("STOPPING=1\nSTATUS=draining")
 	d.log.Info("draining", "signal", sig.String(), "connections", d.milter.Open(), "timeout", timeout.String())
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
