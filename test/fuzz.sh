@@ -5,9 +5,19 @@ set -eu
 cd "$(dirname "$0")/.."
 GO=${GO:-go}
 FUZZTIME=${FUZZTIME:-1m}
-grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do
-	sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$dir"/*_test.go | sort -u | while read -r name; do
-		echo "fuzz $dir $name $FUZZTIME"
-		$GO test "$dir" -run '^$' -fuzz "^$name\$" -fuzztime "$FUZZTIME" </dev/null | grep -E '^(ok|FAIL|---|panic|\s+)' | tail -20
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+n=0
+for file in $(grep -rl --include='*_test.go' '^func Fuzz' . | sort); do
+	for name in $(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p' "$file"); do
+		n=$((n + 1))
+		if ! $GO test "$(dirname "$file")" -run '^$' -fuzz "^$name\$" -fuzztime "$FUZZTIME" </dev/null >"$out" 2>&1; then
+			cat "$out"
+			echo "FAIL $file $name"
+			exit 1
+		fi
+		echo "$name: $(grep '^fuzz: elapsed' "$out" | tail -1 | sed 's/^fuzz: //')"
 	done
 done
+[ $n -gt 0 ] || { echo "no fuzzer found" >&2; exit 1; }
+echo "$n fuzzers, $FUZZTIME each: no crasher"
