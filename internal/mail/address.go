@@ -154,7 +154,7 @@ func insideBrackets(s string) string {
 		}
 		return true
 	})
-	return strings.TrimSpace(s[begin:end])
+	return strings.Trim(s[begin:end], " \t\r\n")
 }
 
 // stripRoute drops the source route of "@a,@b:user@c" (RFC 5321, appendix C). The
@@ -202,7 +202,7 @@ func unquote(s string) string {
 // stays as it is but for ASCII case.
 func asciiDomain(s string) string {
 	// Four bytes of UTF-8 for each of the 255 that a name may have.
-	s = cut(strings.TrimRight(strings.TrimSpace(s), "."), 4*maxDomain)
+	s = cut(strings.TrimRight(strings.Trim(s, " \t\r\n"), "."), 4*maxDomain)
 	if isASCII(s) {
 		return cut(strings.ToLower(s), maxDomain)
 	}
