@@ -48,7 +48,8 @@ func (b backend) MailFrom(string, *lib.Modifier) (lib.Response, error) {
 	if r.Action == Continue {
 		l.stage = stageMail
 	} else {
-		l.after = true
+		l.macros.forgetMessage()
+		l.owe()
 	}
 	return r.response(), nil
 }
@@ -139,7 +140,7 @@ func (b backend) Body(m *lib.Modifier) (lib.Response, error) {
 	}
 	l.stage = stageIdle
 	l.macros.forgetMessage()
-	l.after = true
+	l.owe()
 	if a.Reply.Action == Continue || a.Reply.Action == Accept {
 		if err := l.edit(m, a.Edits); err != nil {
 			return nil, err
@@ -172,7 +173,7 @@ func (b backend) quiet(step uint32, what string, call func()) (lib.Response, err
 // but the end: it would log an error a second time.
 func (b backend) fail(err error) (lib.Response, error) {
 	b.l.ended(err)
-	b.l.Conn.Close()
+	b.l.kill()
 	return nil, nil
 }
 
@@ -182,7 +183,7 @@ func (b backend) try(what string, call func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
 			b.l.panicked(what, v)
-			b.l.Conn.Close()
+			b.l.kill()
 		}
 	}()
 	call()
@@ -190,6 +191,9 @@ func (b backend) try(what string, call func()) (ok bool) {
 }
 
 func (l *link) panicked(what string, v any) {
+	if l.srv.conf.Panicked != nil {
+		l.srv.conf.Panicked()
+	}
 	l.log.Error("panic in a milter session", "event", what, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 }
 
@@ -253,14 +257,18 @@ func (l *link) edit(m *lib.Modifier, edits []Edit) error {
 		slices.SortStableFunc(edits[i:j], func(a, b Edit) int { return b.Index - a.Index })
 		i = j + 1
 	}
+	refused := map[string]int{}
 	for _, e := range edits {
 		if e.needs()&^l.offer.actions != 0 || e.needs() == 0 {
-			l.log.Warn("the MTA doesn't allow an edit", "edit", e.Op.String(), "header", e.Name)
+			refused[e.Op.String()]++
 			continue
 		}
 		if err := l.editOne(m, e); err != nil {
 			return err
 		}
+	}
+	for op, n := range refused {
+		l.log.Warn("the MTA doesn't allow an edit", "edit", op, "times", n)
 	}
 	return nil
 }

@@ -44,16 +44,23 @@ type link struct {
 	payload []byte // of the packet at hand; for a body only its length counts
 	body    int    // bytes of a body packet that are still to be read from r
 	feed    []byte // what Read gives to the library next
-	after   bool   // Session.Answered is due once out has left
 	begun   time.Time
+	dead    bool // a packet made no sense or the session panicked: nothing more is read
 
-	mu     sync.Mutex // guards out and parted, and writes to Conn
-	out    []byte     // answers that haven't left
-	parted bool       // part has given the last answer
+	mu     sync.Mutex  // guards what follows, and writes to Conn
+	out    []byte      // whole answers that haven't left
+	torn   []byte      // the beginning of an answer that the library writes in pieces
+	after  bool        // Session.Answered is due once out has left
+	parted bool        // part has given the last answer
+	wrote  time.Time   // the last write to Conn
+	ending atomic.Bool // part is at work: the deadline is its own
 
 	parting atomic.Pointer[Reply] // what part answers; nil for nothing
 	closed  sync.Once
 }
+
+// settleTime is how long after an answer the next may come without having been asked for.
+const settleTime = 100 * time.Millisecond
 
 // stubs are the packets that the library gets to see: enough for it to call the
 // backend, and never anything that it could refuse, keep or answer by itself.
@@ -111,12 +118,26 @@ func (l *link) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// Write takes the library's answers; they leave before the next wait for the MTA.
+// Write takes the library's answers; they leave before the next wait for the MTA. The
+// library writes large ones in pieces: only whole ones may be followed by part's.
 func (l *link) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.parted {
-		l.out = append(l.out, p...)
+	if l.parted {
+		return len(p), nil
+	}
+	l.torn = append(l.torn, p...)
+	whole := 0
+	for len(l.torn)-whole >= 4 {
+		n := 4 + int(binary.BigEndian.Uint32(l.torn[whole:]))
+		if len(l.torn)-whole < n {
+			break
+		}
+		whole += n
+	}
+	l.out = append(l.out, l.torn[:whole]...)
+	if l.torn = append(l.torn[:0], l.torn[whole:]...); len(l.torn) == 0 && cap(l.torn) > 4096 {
+		l.torn = nil
 	}
 	return len(p), nil
 }
@@ -146,6 +167,9 @@ func (l *link) next() (stub string, err error) {
 		if err := l.flush(); err != nil {
 			return "", err
 		}
+		if l.dead {
+			return "", io.EOF
+		}
 		if l.Parted() {
 			// The MTA has its answer; what it sends now is read to let it arrive.
 			io.Copy(io.Discard, l.r)
@@ -165,35 +189,40 @@ func (l *link) next() (stub string, err error) {
 // flush sends what has gathered in one write. The session's afterwork is done when the
 // answer has left.
 func (l *link) flush() error {
-	left, err := l.write()
-	if err != nil {
-		return err
-	}
-	if l.after && left {
-		l.after = false
+	answered, err := l.write()
+	if answered {
 		l.guard("afterwork", l.sess.Answered)
 	}
-	return nil
+	return err
 }
 
-// write sends what has gathered. It tells whether the connection's answers are still
-// heard: after part they are not.
-func (l *link) write() (left bool, err error) {
+// write sends what has gathered. It tells whether an answer has left that the session
+// wants to know of.
+func (l *link) write() (answered bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.parted {
-		return false, nil
-	}
-	if len(l.out) > 0 {
-		l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
+	if len(l.out) > 0 && !l.parted {
+		if !l.ending.Load() {
+			l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
+		}
 		if _, err := l.Conn.Write(l.out); err != nil {
+			l.after = false // Session.Close tells of it
 			return false, fmt.Errorf("cannot answer: %w", err)
 		}
+		l.wrote = time.Now()
 	}
 	if l.out = l.out[:0]; cap(l.out) > 4096 {
 		l.out = nil
 	}
-	return true, nil
+	answered, l.after = l.after, false
+	return answered, nil
+}
+
+// owe notes that the session wants to know when the answer has left.
+func (l *link) owe() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.after = !l.parted
 }
 
 // readPacket reads the next packet, all but the contents of a body. Deadlines are set
@@ -223,6 +252,9 @@ func (l *link) readPacket() (cmd byte, err error) {
 		l.body = int(n) - 1
 		return cmd, nil
 	}
+	if n > maxCommand && (cmd == cmdConnect || cmd == cmdHelo || cmd == cmdMail || cmd == cmdRcpt) {
+		return 0, fmt.Errorf("%w: %q of %d bytes, expected %d at most", errMalformed, cmd, n, maxCommand)
+	}
 	if int(n)-1 > cap(l.payload) || cap(l.payload) > 4096 && n < 1024 {
 		l.payload = make([]byte, 0, max(256, int(n)-1))
 	}
@@ -241,20 +273,23 @@ func notEOF(err error) error {
 	return err
 }
 
-// setIdleDeadline bounds the wait for the next packet. While a message streams the
-// MTA sends from its own disk; between commands a human may be typing.
+// setIdleDeadline bounds the wait for the next packet. An MTA negotiates at once; while
+// a message streams it sends from its own disk; between commands a human may be typing.
 func (l *link) setIdleDeadline() {
-	if l.stage == stageMessage {
+	switch l.stage {
+	case stageNew:
+		l.setReadDeadline(l.srv.conf.NegotiateTimeout)
+	case stageMessage:
 		l.setReadDeadline(time.Until(l.begun.Add(l.srv.conf.MessageTimeout)))
-		return
+	default:
+		l.setReadDeadline(l.srv.conf.IdleTimeout)
 	}
-	l.setReadDeadline(l.srv.conf.IdleTimeout)
 }
 
 func (l *link) setReadDeadline(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.parted { // part has set the last deadline
+	if !l.ending.Load() { // part has set the last deadline
 		l.SetReadDeadline(time.Now().Add(d))
 	}
 }
@@ -265,6 +300,7 @@ func (l *link) dispatch(cmd byte) (stub string, err error) {
 	if (l.stage == stageNew) != (cmd == cmdOptneg) {
 		return "", fmt.Errorf("%w: %q", errOrder, cmd)
 	}
+	l.macros.reached(cmd)
 	switch cmd {
 	case cmdOptneg:
 		return "", l.negotiate()
@@ -373,10 +409,16 @@ func (l *link) guard(what string, call func()) {
 	defer func() {
 		if v := recover(); v != nil {
 			l.panicked(what, v)
-			l.Conn.Close()
+			l.kill()
 		}
 	}()
 	call()
+}
+
+// kill ends the connection: what the MTA has sent already is not looked at.
+func (l *link) kill() {
+	l.dead = true
+	l.Conn.Close()
 }
 
 // part gives the last answer that this connection will have, as the server must stop:
@@ -385,20 +427,44 @@ func (l *link) guard(what string, call func()) {
 // session's next message through. Local mail is never refused: it has until the
 // deadline to end by itself.
 func (l *link) part() {
+	// First, so that a write that waits for an MTA that doesn't read ends too.
+	l.ending.Store(true)
+	l.Conn.SetDeadline(time.Now().Add(l.srv.conf.LingerTimeout))
+	r := l.parting.Load()
+	if r == nil {
+		return
+	}
+	l.settle()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.Conn.SetDeadline(time.Now().Add(l.srv.conf.LingerTimeout))
-	r := l.parting.Load()
+	r = l.parting.Load()
 	// Before SMFIC_OPTNEG there is nothing that an MTA would take for a refusal.
 	if l.parted || r == nil || l.offer.version == 0 {
 		return
 	}
 	l.parted = true
 	l.Conn.Write(appendPacket(l.out, respReplyCode, r.format(), "\x00"))
+	l.out = nil
 	// The MTA must not see a reset before it has read the answer: say that nothing
 	// more comes, and go on reading until it hangs up or the deadline is over.
 	if c, ok := l.Conn.(interface{ CloseWrite() error }); ok {
 		c.CloseWrite()
+	}
+}
+
+// settle waits until the MTA has surely read the answer before. Postfix's smtpd reads
+// what is there together with the answer to DATA, hands the connection to its cleanup
+// process and forgets the rest.
+func (l *link) settle() {
+	for {
+		l.mu.Lock()
+		rest := settleTime - time.Since(l.wrote)
+		l.mu.Unlock()
+		if rest <= 0 {
+			return
+		}
+		time.Sleep(rest)
 	}
 }
 
@@ -412,7 +478,9 @@ func (l *link) dup() *os.File {
 	}
 	f, err := c.File()
 	if err != nil {
-		l.log.Error("cannot hand a connection over", "reason", err.Error())
+		if !errors.Is(err, net.ErrClosed) {
+			l.log.Error("cannot hand a connection over", "reason", err.Error())
+		}
 		return nil
 	}
 	return f

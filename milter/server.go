@@ -23,6 +23,8 @@ type Config struct {
 	// default 2000. A tenth more and 64 are still accepted, to be refused politely
 	// by their Session; beyond that, new ones wait in the kernel's queue.
 	MaxConns int
+	// NegotiateTimeout is the longest wait for an MTA's first packet; default 10 s.
+	NegotiateTimeout time.Duration
 	// IdleTimeout is the longest wait for the next packet between messages; default
 	// 7210 s as in libmilter. It must be longer than the MTA's own for its clients.
 	IdleTimeout time.Duration
@@ -44,6 +46,11 @@ type Config struct {
 	// the middle of a message writes all of it before it reads the answer, and to a
 	// connection that is closed it can't. The files are closed when it returns.
 	Handover func([]*os.File)
+	// Panicked, when not nil, is called for each panic of a Session.
+	Panicked func()
+	// AcceptFailed, when not nil, is called when no connection can be accepted, and
+	// with nil when that is over.
+	AcceptFailed func(error)
 	// Log takes what goes wrong; default none.
 	Log *slog.Logger
 }
@@ -54,6 +61,7 @@ func (c Config) withDefaults() Config {
 			*d = v
 		}
 	}
+	def(&c.NegotiateTimeout, 10*time.Second)
 	def(&c.IdleTimeout, 7210*time.Second)
 	def(&c.PacketTimeout, time.Minute)
 	def(&c.MessageTimeout, 10*time.Minute)
@@ -123,6 +131,9 @@ func (s *Server) Serve(ln net.Listener, inherited bool) error {
 		s.room <- struct{}{}
 		c, err := ln.Accept()
 		if err == nil {
+			if wait > 0 && s.conf.AcceptFailed != nil {
+				s.conf.AcceptFailed(nil)
+			}
 			wait = 0
 			s.serve(c)
 			continue
@@ -136,6 +147,9 @@ func (s *Server) Serve(ln net.Listener, inherited bool) error {
 		}
 		// Out of descriptors, or a client that left at once: go on, not too fast.
 		wait = min(max(2*wait, 5*time.Millisecond), time.Second)
+		if s.conf.AcceptFailed != nil {
+			s.conf.AcceptFailed(err)
+		}
 		s.conf.Log.Error("cannot accept a milter connection", "listener", ln.Addr().String(), "reason", err.Error())
 		select {
 		case <-time.After(wait):
@@ -179,6 +193,9 @@ func (s *Server) remove(l *link) {
 	s.mu.Unlock()
 	<-s.room
 }
+
+// Full tells whether no further connection is accepted until one ends.
+func (s *Server) Full() bool { return len(s.room) == cap(s.room) }
 
 // Open returns the number of open connections.
 func (s *Server) Open() int {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -482,6 +483,7 @@ func TestDeadlines(t *testing.T) {
 		conf milter.Config
 		talk func(t *testing.T, c *miltertest.Conn)
 	}{
+		{"negotiation", milter.Config{NegotiateTimeout: time.Millisecond}, func(*testing.T, *miltertest.Conn) {}},
 		{"idle", milter.Config{IdleTimeout: time.Millisecond}, func(*testing.T, *miltertest.Conn) {}},
 		{"packet", milter.Config{PacketTimeout: time.Millisecond}, func(t *testing.T, c *miltertest.Conn) {
 			must(t, c.SendRaw([]byte("\x00\x00\x00\x20Mxyz")))
@@ -504,7 +506,7 @@ func TestDeadlines(t *testing.T) {
 			c, err := miltertest.Dial("tcp", rig.addr)
 			must(t, err)
 			defer c.Close()
-			if tt.name != "idle" {
+			if tt.name != "negotiation" {
 				must(t, c.Negotiate(6, miltertest.AllActions, miltertest.AllProtocol))
 			}
 			rec := <-rig.next
@@ -526,7 +528,8 @@ func TestPanic(t *testing.T) {
 	for _, event := range []string{"connect", "helo", "mail", "rcpt", "data", "header", "eoh", "chunk", "end", "answered", "abort"} {
 		t.Run(event, func(t *testing.T) {
 			first := true
-			rig := start(t, milter.Config{}, func(r *recorder) {
+			var panics atomic.Int32
+			rig := start(t, milter.Config{Panicked: func() { panics.Add(1) }}, func(r *recorder) {
 				if first {
 					r.panics, first = event, false
 				}
@@ -548,6 +551,9 @@ func TestPanic(t *testing.T) {
 				c.Mail("<again@example.org>")
 			}
 			<-rec.closed
+			if n := panics.Load(); n == 0 {
+				t.Error("the panic was not counted")
+			}
 			if log := rig.log.String(); !strings.Contains(log, "panic in a milter session") || !strings.Contains(log, "told to") {
 				t.Errorf("the panic was not logged: %s", log)
 			}
@@ -641,6 +647,68 @@ func awaitAnswer(t *testing.T, c *miltertest.Conn) {
 	}))
 }
 
+// TestPartingComesAlone cuts a session off right behind an answer. Postfix's smtpd reads
+// what is there with the answer to DATA and forgets all but that when it hands the
+// connection to cleanup: the parting answer must come later.
+func TestPartingComesAlone(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	done := make(chan struct{})
+	var rig *rig
+	rig = start(t, milter.Config{}, func(r *recorder) {
+		r.conn.SetParting(milter.Reply{Action: milter.Respond, Code: 421, Text: "bye"})
+		r.data = func() milter.Reply {
+			go func() { rig.srv.Shutdown(ctx); close(done) }()
+			return milter.Reply{}
+		}
+	})
+	c, _ := rig.dial(6)
+	want(t, miltertest.ReplyContinue)(c.Mail("<joe@example.org>"))
+	want(t, miltertest.ReplyContinue)(c.Rcpt("<alice@example.com>"))
+	must(t, c.Send(miltertest.CmdData))
+	must(t, c.Flush())
+	awaitAnswer(t, c)
+	buf := make([]byte, 4096)
+	n, err := c.NetConn().Read(buf)
+	must(t, err)
+	if got := string(buf[:n]); strings.Contains(got, "bye") && got[4] == 'c' {
+		t.Errorf("the answer to DATA and the parting answer came together: %q", got)
+	}
+	c.Close()
+	<-done
+}
+
+// TestShutdownOfOneWhoDoesNotRead meets an MTA that sends and never reads: a write to
+// it is stuck, and must not keep the shutdown.
+func TestShutdownOfOneWhoDoesNotRead(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	stuck := make(chan struct{})
+	var once sync.Once
+	rig := start(t, milter.Config{LingerTimeout: 50 * time.Millisecond}, func(r *recorder) {
+		r.conn.SetParting(milter.Reply{Action: milter.Respond, Code: 421, Text: "bye"})
+		r.rcpt = func(string) milter.Reply {
+			once.Do(func() { close(stuck) })
+			return milter.Reply{Action: milter.Respond, Code: 550, Text: strings.Repeat(strings.Repeat("x", 400)+"\n", 30)}
+		}
+	})
+	c, _ := rig.dial(6)
+	want(t, miltertest.ReplyContinue)(c.Mail("<joe@example.org>"))
+	go func() {
+		for c.Send(miltertest.CmdRcpt, []byte("<alice@example.com>\x00")) == nil && c.Flush() == nil {
+		}
+	}()
+	<-stuck
+	begun := time.Now()
+	rig.srv.Shutdown(ctx)
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("the shutdown took %s", took)
+	}
+	if n := rig.srv.Open(); n != 0 {
+		t.Errorf("%d connections are open", n)
+	}
+}
+
 // TestNoParting has a shutdown meet a session that has nothing to say.
 func TestNoParting(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -668,6 +736,33 @@ func TestInherited(t *testing.T) {
 	}
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("the listener is open: %v", err)
+	}
+}
+
+// TestLongCommands sends commands that are longer than any MTA's.
+func TestLongCommands(t *testing.T) {
+	long := strings.Repeat("x", 16<<10)
+	for _, send := range []func(*miltertest.Conn) (miltertest.Reply, error){
+		func(c *miltertest.Conn) (miltertest.Reply, error) {
+			return c.Connect(long, miltertest.Inet, 1, "192.0.2.1")
+		},
+		func(c *miltertest.Conn) (miltertest.Reply, error) { return c.Mail("<" + long + ">") },
+		func(c *miltertest.Conn) (miltertest.Reply, error) {
+			c.Mail("<joe@example.org>")
+			return c.Rcpt("<alice@example.com>", long)
+		},
+	} {
+		rig := start(t, milter.Config{}, nil)
+		c, rec := rig.dial(6)
+		send(c)
+		c.Flush()
+		if _, _, err := c.ReadPacket(); err == nil {
+			t.Error("the connection is open")
+		}
+		<-rec.closed
+		if log := rig.log.String(); !strings.Contains(log, "malformed packet") {
+			t.Errorf("log: %s", log)
+		}
 	}
 }
 

@@ -73,6 +73,9 @@ const (
 	// maxPacket bounds one packet, command byte included. Postfix sends header
 	// fields up to header_size_limit (100 KB) and bodies in pieces of 64 KB.
 	maxPacket = 1 << 20
+	// maxCommand bounds the packets of SMTP commands, whose lines are far shorter:
+	// RFC 5321, section 4.5.3.1.4, and the extensions that lengthen them.
+	maxCommand = 16 << 10
 	// maxMacros bounds what is kept of one stage's macros.
 	maxMacros = 64 << 10
 	// maxArgs bounds the ESMTP parameters that are kept of one command.
@@ -222,6 +225,14 @@ func (m *macros) set(p []byte) error {
 	m.forget(i)
 	m[i] = append(m[i], p[1:min(len(p), maxMacros)]...)
 	return nil
+}
+
+// reached drops the macros of stages after that of an SMTP command, as libmilter does:
+// what they say is of the past.
+func (m *macros) reached(cmd byte) {
+	if i := strings.IndexByte(macroStages[:5], cmd); i >= 0 {
+		m.forget(i + 1)
+	}
 }
 
 // forget drops the macros of a stage and of those after it.

@@ -16,12 +16,11 @@ import (
 )
 
 const (
-	defaultSocket = "/run/rmilter/control.sock"
-	defaultHost   = "127.0.0.1"
-	defaultPort   = "11334"
-	timeout       = 10 * time.Second // as rspamc's
-	maxAnswer     = 16 << 20
-	maxPassword   = 1024
+	defaultHost = "127.0.0.1"
+	defaultPort = "11334"
+	timeout     = 10 * time.Second // as rspamc's
+	maxAnswer   = 16 << 20
+	maxPassword = 1024
 )
 
 // A client asks the controller by the ways that the command line names.

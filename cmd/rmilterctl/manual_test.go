@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"rmilter/internal/config"
 	"rmilter/internal/metrics"
 )
 
@@ -33,5 +34,12 @@ func TestManual(t *testing.T) {
 	}
 	if !strings.Contains(page, "rmilter "+metrics.Version) {
 		t.Errorf("docs/man/rmilterctl.8 is of another version than %s", metrics.Version)
+	}
+}
+
+// TestDefaultSocket wants the tool to look where the daemon listens.
+func TestDefaultSocket(t *testing.T) {
+	if got := string(config.DefaultServer().ControlSocket); got != defaultSocket {
+		t.Errorf("the daemon's is %s, the tool's %s", got, defaultSocket)
 	}
 }

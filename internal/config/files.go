@@ -3,6 +3,7 @@ package config
 import (
 	"io/fs"
 	"path"
+	"runtime"
 	"strings"
 
 	"rmilter/internal/ucl"
@@ -22,7 +23,7 @@ func newLoader(main string, fsys fs.FS, hostname string) *ucl.Loader {
 	dir := path.Dir(main)
 	return &ucl.Loader{
 		FS:      fsys,
-		Vars:    map[string]string{"CONFDIR": dir, "LOCAL_CONFDIR": dir, "RUNDIR": "/run/rmilter", "HOSTNAME": hostname},
+		Vars:    map[string]string{"CONFDIR": dir, "LOCAL_CONFDIR": dir, "RUNDIR": runDir(runtime.GOOS), "HOSTNAME": hostname},
 		Builtin: builtin(),
 		Raw:     []string{"rule"},
 	}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"os"
+	"runtime"
 	"strings"
 
 	"rmilter/internal/ucl"
@@ -33,6 +34,14 @@ type Controller struct {
 	SecureIP       ucl.Networks // clients that need no password
 }
 
+// runDir is where sockets of running daemons live on an operating system.
+func runDir(goos string) string {
+	if goos == "linux" {
+		return "/run/rmilter"
+	}
+	return "/var/run/rmilter" // FreeBSD has no /run
+}
+
 // DefaultServer returns the defaults. The temporary directory and the host name are
 // those of the machine.
 func DefaultServer() Server {
@@ -51,7 +60,7 @@ func DefaultServer() Server {
 		Format:          "text",
 		LogLevel:        "info",
 		SyslogName:      "rmilter",
-		ControlSocket:   "/run/rmilter/control.sock",
+		ControlSocket:   ucl.String(runDir(runtime.GOOS) + "/control.sock"),
 		Hostname:        ucl.String(host),
 		Controller:      Controller{BindSocket: ucl.MustSockets("127.0.0.1:11334")},
 	}
@@ -89,7 +98,7 @@ func (c *Server) top() []ucl.Option {
 		{Name: "syslog_name", Value: &nameValue{&c.SyslogName, "a name without blanks, at most 48 characters", isIdent}, Restart: true,
 			Doc: "The daemon's name in the log."},
 		{Name: "control_socket", Value: &pathValue{&c.ControlSocket, true}, Restart: true,
-			Doc: `Unix socket for rmilterctl. Who may connect to it has full rights. "" for none.`},
+			Doc: `Unix socket for rmilterctl, on FreeBSD in /var/run/rmilter. Who may connect to it has full rights. "" for none.`},
 		{Name: "hostname", Value: &nameValue{&c.Hostname, "a host name", isHost}, Restart: true, Default: "the machine's name", Example: "mx1.example.com",
 			Doc: "This machine's name in replies, header fields and the status."},
 	}

@@ -35,12 +35,12 @@ func (c *Config) Sections() []*ucl.Section {
 	return []*ucl.Section{
 		{
 			Options: []ucl.Option{
-				{Name: "dry_run", Value: &c.DryRun, Doc: "The first week: compute and log what would be done, and change nothing. No message is refused, marked or edited."},
+				{Name: "dry_run", Value: &c.DryRun, Doc: "The first week: compute and log what would be done, and change nothing. No message is refused, marked or edited; only sessions that outlive a restart are told to try again."},
 				{Name: "our_networks", Value: &c.OurNetworks, Doc: "Clients whose mail is ours, as Postfix's mynetworks: never marked or greylisted, and scanned only with strict_auth. Networks, addresses or host names."},
 				{Name: "originating_daemons", Value: &c.OriginatingDaemons, Doc: "Mail from an MTA listener with one of these names is ours. Postfix tells the name by milter_macro_daemon_name, sendmail by Name= in DaemonPortOptions."},
 				{Name: "trusted_relays", Value: &c.TrustedRelays, Example: "198.51.100.5", Doc: "Backup MX, forwarders and fetchmail hosts. The client is taken from the Received field below theirs; their mail is never deferred or refused, only marked."},
 				{Name: "recipient_delimiter", Value: &c.RecipientDelimiter, Doc: "Characters that begin an address extension, as in Postfix: user+folder is user's mail. Settings and lists try the full address first."},
-				{Name: "max_size", Value: &c.MaxSize, Doc: "Of larger messages only the first 256 KB are judged. 0 means no limit."},
+				{Name: "max_size", Value: &c.MaxSize, Doc: "Of larger messages only the first 256 KB are judged. 0 means no limit but half of spool_limit, which counts in any case."},
 				{Name: "strict_auth", Aliases: []string{"check_auth"}, Value: &c.StrictAuth, Doc: "Scan the mail of our own users and networks too. It may then be refused, but is never marked."},
 				{Name: "whitelist", Value: &c.Whitelist, Example: "postmaster, abuse", Doc: "Recipients that want no checks: user, user@domain or @domain. A message is left unchecked only if all its recipients are listed."},
 				{Name: "split_recipients", Value: &c.SplitRecipients, Doc: "Answer 451 4.5.3 to recipients whose settings differ from those of the first one, so that the client sends them a message of their own. Without it the mildest action counts for all."},

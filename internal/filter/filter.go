@@ -26,6 +26,8 @@ const (
 	// maxRecipients bounds the recipients that are kept of one message; those
 	// beyond are counted only. MTAs allow 1000 by default.
 	maxRecipients = 10000
+	// maxEnvelope bounds the bytes of recipients that are kept of one message.
+	maxEnvelope = 2 << 20
 	// HardEnd is the usual Env.HardEnd. Postfix waits 300 s for the answer, the shipped
 	// sendmail examples 2 min.
 	HardEnd = time.Minute
@@ -91,6 +93,17 @@ const (
 	NotTaken            // MAIL FROM was refused
 	Aborted             // RSET, a lost client, all recipients refused
 )
+
+// sizeLimit returns the size from which on only the head of a message is kept:
+// max_size, but no more than half of the spool, as a message that can never fit would
+// be deferred until its sender gives up.
+func (f *Filter) sizeLimit() int64 {
+	half := f.env.Spool.Limit() / 2
+	if limit := int64(f.conf.MaxSize); limit > 0 {
+		return min(limit, half)
+	}
+	return half
+}
 
 // localHost tells whether the client is the MTA's own machine and the mail was not
 // sent by SMTP: sendmail(1), cron, the MTA's own notices. Postfix gives them a loopback

@@ -127,7 +127,7 @@ func appendValue(b []byte, s string) []byte {
 	}
 	if len(s) > maxValue {
 		cut := maxValue
-		for cut > 0 && !utf8.RuneStart(s[cut]) {
+		for cut > maxValue-utf8.UTFMax && !utf8.RuneStart(s[cut]) {
 			cut--
 		}
 		s = s[:cut] + "…"

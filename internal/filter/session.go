@@ -62,10 +62,12 @@ type transaction struct {
 	env      mail.Envelope
 	nrcpt    int
 	refused  int
+	held     int             // bytes of recipients
 	first    policy.Settings // of the first recipient, with split_recipients
 	buf      *spool.Buffer
 	size     int64 // bytes so far
 	body     bool  // the header has ended
+	limit    int64 // of size, from which on it is oversize
 	oversize bool  // only the head is kept
 	spoolErr error // the message couldn't be kept
 }
@@ -107,7 +109,7 @@ func (s *Session) Mail(_ context.Context, p milter.Path) milter.Reply {
 	}
 	s.queueID()
 	switch trust := t.env.Trust; {
-	case trust == mail.Local || trust == mail.TrustedRelay:
+	case trust == mail.Local || trust == mail.TrustedRelay || bool(f.conf.DryRun):
 		// A refusal would stick in the MTA or come back from the relay.
 	case s.conn.Draining() && !trust.Ours():
 		return s.refuse(s.restarting(t.env.ID), "draining")
@@ -118,7 +120,7 @@ func (s *Session) Mail(_ context.Context, p milter.Path) milter.Reply {
 	if t.env.Trust != mail.Local {
 		s.conn.SetParting(s.restarting(t.env.ID))
 	}
-	t.buf = s.env.Spool.New()
+	t.buf, t.limit = s.env.Spool.New(), f.sizeLimit()
 	return milter.Reply{}
 }
 
@@ -160,7 +162,7 @@ func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
 		return milter.Reply{}
 	}
 	rcpt := mail.Path{Address: mail.ParseAddress(p.Addr), Args: p.Args}
-	if bool(t.filter.conf.SplitRecipients) && t.env.Trust < mail.TrustedRelay {
+	if f := &t.filter.conf; bool(f.SplitRecipients) && !bool(f.DryRun) && t.env.Trust < mail.TrustedRelay {
 		settings := t.filter.settings(rcpt.Address)
 		if t.nrcpt == 0 {
 			t.first = settings
@@ -171,7 +173,7 @@ func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
 		}
 	}
 	t.nrcpt++
-	if len(t.env.Rcpts) < maxRecipients {
+	if t.held += len(p.Addr) + len(strings.Join(p.Args, " ")); len(t.env.Rcpts) < maxRecipients && t.held < maxEnvelope {
 		t.env.Rcpts = append(t.env.Rcpts, rcpt)
 	}
 	return milter.Reply{}
@@ -225,7 +227,7 @@ func (s *Session) write(b []byte) {
 		return
 	}
 	t.size += int64(len(b))
-	if limit := int64(t.filter.conf.MaxSize); !t.oversize && limit > 0 && t.size > limit {
+	if !t.oversize && t.size > t.limit {
 		t.oversize = true
 		t.fail(t.buf.Truncate(headSize))
 	}
@@ -322,6 +324,8 @@ func (s *Session) bounded(ctx context.Context, t *transaction, raw []byte) (judg
 	defer cancel()
 	got := make(chan outcome, 1)
 	go func() {
+		// A disk that fails under a mapped spool file is a panic then, and no more.
+		debug.SetPanicOnFault(true)
 		o := outcome{e: t.env}
 		o.j, o.ok = s.guarded(ctx, t.filter, &o.e, raw)
 		got <- o
@@ -378,12 +382,17 @@ func answer(v policy.Verdict) milter.Answer {
 
 // Answered gives the account of the message that was answered.
 func (s *Session) Answered() {
+	if r := s.done; r != nil && r.End == Answered {
+		s.env.Figures.Message(r.Verdict.Action.String(), r.Envelope.Trust.Ours())
+	}
+	s.account()
+}
+
+// account gives the account of the message that has ended, and its room back.
+func (s *Session) account() {
 	r := s.done
 	if r == nil {
 		return
-	}
-	if r.End == Answered {
-		s.env.Figures.Message(r.Verdict.Action.String(), r.Envelope.Trust.Ours())
 	}
 	s.env.Done(r)
 	s.done = nil
@@ -425,7 +434,7 @@ func (s *Session) Close() {
 		if !slices.Contains(r.Flags, "shutdown") {
 			r.Flags = append(r.Flags, "answer_lost")
 		}
-		s.Answered()
+		s.account()
 	case s.conn.Parted():
 		s.env.Log.Info("session cut off: its next message is refused", "id", s.id, "reply", "421 4.3.2", "ip", s.client.Addr.String(), "host", s.client.Hostname)
 	}

@@ -459,19 +459,56 @@ func TestLarge(t *testing.T) {
 	}
 }
 
+// TestNeverFits sends a message that is larger than the whole spool: it must not be
+// deferred until its sender gives up.
+func TestNeverFits(t *testing.T) {
+	r := start(t, func(r *rig) {
+		r.env.Spool = spool.New(t.TempDir(), 1<<20)
+		r.conf.MaxSize = 0
+	})
+	o, res := r.dial(smtp{}).send("<joe@sender.example>", alice, clean+strings.Repeat("x\n", 1<<20))
+	if o.Reply.Action != miltertest.ReplyContinue || res.flags() != "oversize" {
+		t.Errorf("got %v, flags %q; want it judged by its head", o.Reply, res.flags())
+	}
+}
+
+// TestManyRecipients sends more recipients than are kept.
+func TestManyRecipients(t *testing.T) {
+	r := start(t, nil)
+	var rcpts []string
+	for i := range 300 {
+		rcpts = append(rcpts, "<"+strings.Repeat("x", 10<<10)+fmt.Sprint(i)+"@example.com>")
+	}
+	_, res := r.dial(smtp{}).send("<joe@sender.example>", rcpts, clean)
+	if res.NRcpt != 300 || len(res.Envelope.Rcpts) >= 300 || len(res.Envelope.Rcpts) < 100 {
+		t.Errorf("%d recipients, %d kept", res.NRcpt, len(res.Envelope.Rcpts))
+	}
+}
+
 // TestSpoolFails has no room, or no directory, for a message.
 func TestSpoolFails(t *testing.T) {
 	for _, tt := range []struct {
-		name  string
-		spool *spool.Spool
-		text  string
+		name string
+		dir  string
+		used int
+		text string
 	}{
-		{"full", spool.New(t.TempDir(), 1000), "451 4.7.1 Too busy, try again later. [0000000001]"},
-		{"no directory", spool.New("/nonexistent", 64<<20), "451 4.7.1 Temporary service failure. [0000000001]"},
+		{"full", t.TempDir(), 1<<20 - 1000, "451 4.7.1 Too busy, try again later. [0000000001]"},
+		{"no directory", "/nonexistent", 0, "451 4.7.1 Temporary service failure. [0000000001]"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := start(t, func(r *rig) { r.env.Spool = tt.spool })
-			large := clean + strings.Repeat("x\n", 200<<10)
+			var others *spool.Buffer
+			r := start(t, func(r *rig) {
+				r.env.Spool = spool.New(tt.dir, 1<<20)
+				others = r.env.Spool.New()
+			})
+			t.Cleanup(others.Close)
+			for n := 0; n < tt.used; n += 1 << 10 {
+				if _, err := others.Write(make([]byte, min(1<<10, tt.used-n))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			large := clean + strings.Repeat("x\n", 100<<10)
 			o, res := r.dial(smtp{}).send("<joe@sender.example>", alice, large)
 			if o.Reply.String() != tt.text || res.flags() != "spool" {
 				t.Errorf("got %v, flags %q; want %s", o.Reply, res.flags(), tt.text)
@@ -621,6 +658,11 @@ func TestCrowded(t *testing.T) {
 // TestDryRun judges and changes nothing.
 func TestDryRun(t *testing.T) {
 	r := start(t, func(r *rig) { r.conf.DryRun = true })
+	r.conf.SplitRecipients, r.conf.Whitelist = true, ucl.MustRecipients("postmaster")
+	r.reload()
+	if o, _ := r.dial(smtp{}).send("<joe@sender.example>", []string{"<alice@example.com>", "<postmaster@example.com>"}, clean); len(o.Refused) != 0 {
+		t.Errorf("refused %v", o.Refused)
+	}
 	for _, letter := range []string{"X", "Y", "Z", "S", "Q", "D"} {
 		o, res := r.dial(smtp{}).send("<joe@sender.example>", alice, "X-Spam: yes\n"+asking(letter))
 		if o.Reply.Action != miltertest.ReplyContinue || len(o.Reply.Edits) != 0 {

@@ -51,7 +51,8 @@ func startHolder(conns []*os.File) (pid int, err error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	return cmd.Process.Pid, cmd.Process.Release()
+	pid = cmd.Process.Pid
+	return pid, cmd.Process.Release()
 }
 
 // Hold keeps n inherited connections open until the MTA closes them, for an hour at
@@ -62,7 +63,7 @@ func startHolder(conns []*os.File) (pid int, err error) {
 //
 // Signals to stop are not for this process: it ends by itself.
 func Hold(n int, stderr io.Writer) int {
-	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1)
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGPIPE)
 	var wg sync.WaitGroup
 	code := exitOK
 	for fd := firstInherited; fd < firstInherited+n; fd++ {

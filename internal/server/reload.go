@@ -39,7 +39,7 @@ func (d *daemon) Reload() {
 		d.log.Error("configuration not reloaded: the one before stays", "config", d.opts.ConfigPath)
 		return
 	}
-	for _, name := range conf.RestartNeeded(d.conf) {
+	for _, name := range conf.RestartNeeded(d.started) {
 		d.log.Warn("a changed option needs a restart; the old value stays", "option", name)
 	}
 	if err := d.control.SetPolicy(d.controlPolicy(conf)); err != nil {

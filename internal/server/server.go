@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -39,6 +41,10 @@ const (
 	exitConfig      = 78 // EX_CONFIG: the configuration has faults
 )
 
+// maxQueued is how long a new connection may wait for the next process: Postfix gives
+// up after milter_connect_timeout, 30 s, which includes the negotiation.
+const maxQueued = 25 * time.Second
+
 // healthInterval is the time between two looks at what may break while running.
 const healthInterval = 10 * time.Second
 
@@ -58,9 +64,12 @@ type daemon struct {
 	failed    chan error // listeners that ended by themselves
 	serving   sync.WaitGroup
 
-	mu     sync.Mutex // guards what follows
-	conf   *config.Config
+	mu     sync.Mutex     // guards what follows
+	conf   *config.Config // in force
 	reload reloadState
+	down   map[string]bool // listeners that have failed, by address
+
+	started *config.Config // at the start: what needs a restart is still as it says
 }
 
 // reloadState is what status tells of the last reload.
@@ -72,6 +81,8 @@ type reloadState struct {
 // Run is the daemon from start to end. It returns the exit code of the process; what
 // keeps it from starting is written to stderr too, as there may be no log yet.
 func Run(o Options, stderr io.Writer) int {
+	// A logger at the other end of stderr that ends must not end the daemon.
+	signal.Ignore(syscall.SIGPIPE)
 	conf, ok := load(o, stderr)
 	if !ok {
 		return exitConfig
@@ -120,7 +131,7 @@ func Test(o Options, stdout, stderr io.Writer) int {
 }
 
 func newDaemon(o Options, conf *config.Config, log *slog.Logger, level *slog.LevelVar) *daemon {
-	d := &daemon{opts: o, log: log, level: level, conf: conf, figures: metrics.New(time.Now), pidfile: string(conf.Server.PidFile)}
+	d := &daemon{opts: o, log: log, level: level, conf: conf, started: conf, down: map[string]bool{}, figures: metrics.New(time.Now), pidfile: string(conf.Server.PidFile)}
 	d.env = &filter.Env{
 		Hostname: string(conf.Server.Hostname),
 		Spool:    spool.New(string(conf.Server.TempDir), int64(conf.Server.SpoolLimit)),
@@ -134,10 +145,12 @@ func newDaemon(o Options, conf *config.Config, log *slog.Logger, level *slog.Lev
 	d.figures.SetMaxSessions(int(conf.Server.MaxConnections))
 	d.figures.SetSpoolLimit(int64(conf.Server.SpoolLimit))
 	d.milter = milter.NewServer(milter.Config{
-		NewSession: func(c milter.Conn) milter.Session { return filter.NewSession(d.env, d.filter.Load, c) },
-		MaxConns:   int(conf.Server.MaxConnections),
-		Handover:   d.handover,
-		Log:        log,
+		NewSession:   func(c milter.Conn) milter.Session { return filter.NewSession(d.env, d.filter.Load, c) },
+		MaxConns:     int(conf.Server.MaxConnections),
+		Handover:     d.handover,
+		Panicked:     d.figures.Panicked,
+		AcceptFailed: d.acceptFailed,
+		Log:          log,
 	})
 	return d
 }
@@ -263,6 +276,9 @@ func (d *daemon) serve(l listener) {
 			err = d.control.Serve(l.Listener)
 		}
 		if err != nil && !errors.Is(err, milter.ErrServerClosed) {
+			d.mu.Lock()
+			d.down[l.address] = true
+			d.mu.Unlock()
 			d.failed <- fmt.Errorf("%s %s: %w", l.name, l.address, err)
 		}
 	}()
@@ -276,6 +292,10 @@ func (d *daemon) run(signals <-chan os.Signal) int {
 	defer health.Stop()
 	for _, l := range d.listeners {
 		d.log.Info("listening", "service", l.name, "address", l.address)
+		if limit := d.conf.Server.ShutdownTimeout.Std(); l.inherited && l.name == "milter" && limit > maxQueued {
+			d.log.Warn("shutdown_timeout is longer than Postfix waits for a new connection (milter_connect_timeout 30s): at a restart new mail may pass unfiltered",
+				"shutdown_timeout", limit.String())
+		}
 	}
 	d.log.Info("started", "version", metrics.Version, "config", d.opts.ConfigPath)
 	notify("READY=1\nSTATUS=filtering")
@@ -316,8 +336,9 @@ func (d *daemon) drain(sig os.Signal) (chan struct{}, context.CancelFunc) {
 	d.mu.Lock()
 	timeout := d.conf.Server.ShutdownTimeout.Std()
 	d.mu.Unlock()
-	d.milter.Drain() // before anybody is told of it
-	notify("STOPPING=1\nSTATUS=draining")
+	d.milter.Drain()                  // before anybody is told of it
+	extra := timeout + 10*time.Second // to part and to hand over
+	notify(fmt.Sprintf("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%d", extra.Microseconds()))
 	d.log.Info("draining", "signal", sig.String(), "connections", d.milter.Open(), "timeout", timeout.String())
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	done := make(chan struct{})
@@ -335,8 +356,14 @@ func (d *daemon) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	d.control.Shutdown(ctx)
-	d.serving.Wait()
-	if d.pidfile != "" {
+	served := make(chan struct{})
+	go func() { d.serving.Wait(); close(served) }()
+	select {
+	case <-served:
+	case <-ctx.Done():
+	}
+	// A process that was started meanwhile has written its own.
+	if b, err := os.ReadFile(d.pidfile); err == nil && strings.TrimSpace(string(b)) == strconv.Itoa(os.Getpid()) {
 		os.Remove(d.pidfile)
 	}
 	d.log.Info("stopped")

@@ -186,8 +186,9 @@ func TestReload(t *testing.T) {
 	if got := r.status(); got.Config.Hash == hash || len(got.Config.Hash) != 6 {
 		t.Errorf("hash was %q and is %q", hash, got.Config.Hash)
 	}
-	if log := r.logged(); !strings.Contains(log, "needs a restart") || !strings.Contains(log, "option=max_connections") {
-		t.Errorf("the log doesn't say that max_connections needs a restart: %s", log)
+	r.reloadAndWait()
+	if log := r.logged(); strings.Count(log, "needs a restart") != 2 || strings.Count(log, "option=max_connections") != 2 {
+		t.Errorf("the log doesn't say at each reload that max_connections needs a restart: %s", log)
 	}
 	if got := r.status().Sessions.Max; got != 2000 {
 		t.Errorf("max_connections is %d, want the old one", got)
@@ -291,7 +292,7 @@ func TestShutdownInMessage(t *testing.T) {
 			if err != nil || !strings.HasPrefix(reply.String(), "421 4.3.2 mx.example.com restarting, try again [") || !r.hasID(reply) {
 				t.Errorf("the message got %v, %v; want the parting answer", reply, err)
 			}
-			if !strings.Contains(r.logged(), "connections left to a process of their own") {
+			if !strings.Contains(r.logged(), "connections left to a process of their own") || strings.Contains(r.logged(), "pid=-1") {
 				t.Errorf("log: %s", r.logged())
 			}
 		})
@@ -417,5 +418,41 @@ func TestEncryptedPassword(t *testing.T) {
 	}
 	if !strings.Contains(r.logged(), "encrypted passwords are not supported") || strings.Contains(r.logged(), "$1$salt") {
 		t.Errorf("log: %s", r.logged())
+	}
+}
+
+// TestCrowded has more MTAs connect than there may be.
+func TestCrowded(t *testing.T) {
+	r := boot(t, "max_connections = 1;\n")
+	state := func() (metrics.State, string) {
+		r.checkHealth()
+		s := r.status()
+		if len(s.Problems) == 0 {
+			return s.State, ""
+		}
+		return s.State, s.Problems[0].ID
+	}
+	if got, _ := state(); got != metrics.OK {
+		t.Errorf("no connection: %s", got)
+	}
+	conns := []*miltertest.Conn{r.session(stranger)}
+	if got, id := state(); got != metrics.Degraded || id != "connections" {
+		t.Errorf("as many as there may be: %s %s", got, id)
+	}
+	for !r.milter.Full() {
+		c, err := miltertest.Dial("tcp", r.listeners[0].Addr().String())
+		must(t, err)
+		conns = append(conns, c)
+		until(t, "accepted", func() bool { return r.milter.Open() == len(conns) })
+	}
+	if got, id := state(); got != metrics.NotFiltering || id != "connections" {
+		t.Errorf("none accepted: %s %s", got, id)
+	}
+	for _, c := range conns {
+		c.Close()
+	}
+	until(t, "all closed", func() bool { return r.milter.Open() == 0 })
+	if got, id := state(); got != metrics.OK {
+		t.Errorf("all closed: %s %s", got, id)
 	}
 }

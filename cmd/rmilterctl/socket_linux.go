@@ -1,0 +1,4 @@
+package main
+
+// defaultSocket is the daemon's default control_socket.
+const defaultSocket = "/run/rmilter/control.sock"
