@@ -228,8 +228,8 @@ func (l *link) owe() {
 // readPacket reads the next packet, all but the contents of a body. Deadlines are set
 // only where the network is waited for.
 func (l *link) readPacket() (cmd byte, err error) {
-	var head [5]byte
-	if l.r.Buffered() < len(head) {
+	var head [4]byte
+	if l.r.Buffered() < len(head)+1 {
 		l.setIdleDeadline()
 		if _, err := l.r.Peek(1); err != nil {
 			return 0, err
@@ -240,14 +240,16 @@ func (l *link) readPacket() (cmd byte, err error) {
 	if _, err := io.ReadFull(l.r, head[:]); err != nil {
 		return 0, notEOF(err)
 	}
-	n := int64(binary.BigEndian.Uint32(head[:4]))
+	n := int64(binary.BigEndian.Uint32(head[:]))
 	if n == 0 || n > maxPacket {
 		return 0, fmt.Errorf("%w: length %d, expected 1 to %d", errMalformed, n, maxPacket)
+	}
+	if cmd, err = l.r.ReadByte(); err != nil {
+		return 0, notEOF(err)
 	}
 	if l.r.Buffered() < int(n)-1 {
 		l.setReadDeadline(l.srv.conf.PacketTimeout)
 	}
-	cmd = head[4]
 	if cmd == cmdBody || cmd == cmdEOM {
 		l.body = int(n) - 1
 		return cmd, nil
