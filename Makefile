@@ -44,7 +44,7 @@ generate: ## make the generated files anew
 
 drill: ## the full counts and durations: restarts under load, odd traffic, 200 clients for a minute
 	@sh test/install.sh
-	RMILTER_DRILL=1 CGO_ENABLED=1 $(GO) test -race -shuffle=on -count=1 -timeout 60m ./test/...
+	RMILTER_DRILL=1 CGO_ENABLED=1 $(GO) test -race -shuffle=on -count=1 -timeout 60m ./test/... ./internal/filter
 
 fuzz: ## every fuzzer for FUZZTIME (1m)
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) sh test/fuzz.sh

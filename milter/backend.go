@@ -132,9 +132,9 @@ func (b backend) Body(m *lib.Modifier) (lib.Response, error) {
 		return nil, nil
 	}
 	var a Answer
-	stop := l.progress()
+	l.think(time.Now())
 	ok := b.try("end of message", func() { a = l.sess.End(l.srv.ctx) })
-	stop()
+	l.think(time.Time{})
 	if !ok {
 		return nil, nil
 	}
@@ -197,30 +197,24 @@ func (l *link) panicked(what string, v any) {
 	l.log.Error("panic in a milter session", "event", what, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 }
 
-// progress sends SMFIR_PROGRESS from time to time until stop is called. Nothing else
-// is written meanwhile: answers gather in out.
-func (l *link) progress() (stop func()) {
-	working := true // guarded by l.mu, as is tick
-	var tick *time.Timer
-	say := func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if !working || l.parted {
-			return
-		}
-		l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
-		l.Conn.Write(appendPacket(nil, respProgress)) // a failure shows at the answer
-		tick.Reset(l.srv.conf.ProgressInterval)
-	}
+// think notes that End is at work, or no longer, for Server.progress.
+func (l *link) think(at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	tick = time.AfterFunc(l.srv.conf.ProgressInterval, say)
-	return func() {
-		tick.Stop()
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		working = false
+	l.thinks = at
+}
+
+// progress sends SMFIR_PROGRESS where End has been at work for an interval. Nothing
+// else is written meanwhile: answers gather in out.
+func (l *link) progress(now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.thinks.IsZero() || l.parted || now.Sub(l.thinks) < l.srv.conf.ProgressInterval {
+		return
 	}
+	l.thinks = now
+	l.extendWrite()
+	l.Conn.Write(appendPacket(nil, respProgress)) // a failure shows at the answer
 }
 
 // needs tells which of the MTA's allowances an edit rests on.

@@ -47,13 +47,15 @@ type link struct {
 	begun   time.Time
 	dead    bool // a packet made no sense or the session panicked: nothing more is read
 
-	mu     sync.Mutex  // guards what follows, and writes to Conn
-	out    []byte      // whole answers that haven't left
-	torn   []byte      // the beginning of an answer that the library writes in pieces
-	after  bool        // Session.Answered is due once out has left
-	parted bool        // part has given the last answer
-	wrote  time.Time   // the last write to Conn
-	ending atomic.Bool // part is at work: the deadline is its own
+	mu              sync.Mutex  // guards what follows, and writes to Conn
+	out             []byte      // whole answers that haven't left
+	torn            []byte      // the beginning of an answer that the library writes in pieces
+	after           bool        // Session.Answered is due once out has left
+	parted          bool        // part has given the last answer
+	wrote           time.Time   // the last write to Conn
+	readBy, writeBy time.Time   // the deadlines that are set
+	thinks          time.Time   // since when End is at work; zero when it is not
+	ending          atomic.Bool // part is at work: the deadline is its own
 
 	parting atomic.Pointer[Reply] // what part answers; nil for nothing
 	closed  sync.Once
@@ -202,9 +204,7 @@ func (l *link) write() (answered bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.out) > 0 && !l.parted {
-		if !l.ending.Load() {
-			l.SetWriteDeadline(time.Now().Add(l.srv.conf.WriteTimeout))
-		}
+		l.extendWrite()
 		if _, err := l.Conn.Write(l.out); err != nil {
 			l.after = false // Session.Close tells of it
 			return false, fmt.Errorf("cannot answer: %w", err)
@@ -216,6 +216,17 @@ func (l *link) write() (answered bool, err error) {
 	}
 	answered, l.after = l.after, false
 	return answered, nil
+}
+
+// extendWrite gives a write at least WriteTimeout. Setting a deadline costs more than
+// most else that is done for a packet, so it is set when that has half run out.
+func (l *link) extendWrite() {
+	now := time.Now()
+	if l.writeBy.Sub(now) >= l.srv.conf.WriteTimeout || l.ending.Load() {
+		return
+	}
+	l.writeBy = now.Add(2 * l.srv.conf.WriteTimeout)
+	l.SetWriteDeadline(l.writeBy)
 }
 
 // owe notes that the session wants to know when the answer has left.
@@ -234,7 +245,9 @@ func (l *link) readPacket() (cmd byte, err error) {
 		if _, err := l.r.Peek(1); err != nil {
 			return 0, err
 		}
-		// Once begun, a packet has to come in full: the rest of one is no place to idle.
+	}
+	// Once begun, a packet has to come in full: the rest of one is no place to idle.
+	if l.r.Buffered() < len(head)+1 {
 		l.setReadDeadline(l.srv.conf.PacketTimeout)
 	}
 	if _, err := io.ReadFull(l.r, head[:]); err != nil {
@@ -288,12 +301,17 @@ func (l *link) setIdleDeadline() {
 	}
 }
 
+// setReadDeadline sets when the wait for the MTA ends, unless what is set is at most an
+// eighth too early.
 func (l *link) setReadDeadline(d time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.ending.Load() { // part has set the last deadline
-		l.SetReadDeadline(time.Now().Add(d))
+	by := time.Now().Add(d)
+	if late := by.Sub(l.readBy); late >= 0 && late <= d/8 || l.ending.Load() {
+		return // part has set the last deadline
 	}
+	l.readBy = by
+	l.SetReadDeadline(by)
 }
 
 // dispatch checks the order of commands and does those that the library can't.

@@ -25,18 +25,20 @@ type Config struct {
 	MaxConns int
 	// NegotiateTimeout is the longest wait for an MTA's first packet; default 10 s.
 	NegotiateTimeout time.Duration
-	// IdleTimeout is the longest wait for the next packet between messages; default
-	// 7210 s as in libmilter. It must be longer than the MTA's own for its clients.
+	// IdleTimeout is the longest wait for the next packet between messages, or an
+	// eighth less; default 7210 s as in libmilter. It must be longer than the MTA's
+	// own for its clients.
 	IdleTimeout time.Duration
 	// PacketTimeout is the longest that one packet may take once begun; default 60 s.
 	PacketTimeout time.Duration
 	// MessageTimeout is the longest from the first header field to the end of the
 	// message; default 10 min.
 	MessageTimeout time.Duration
-	// WriteTimeout is the longest that an answer may take to be taken; default 60 s.
+	// WriteTimeout is how long an answer may take to be taken, and up to twice that;
+	// default 60 s.
 	WriteTimeout time.Duration
 	// ProgressInterval is the time between two words to the MTA while End is at
-	// work; default 3 s.
+	// work, and up to a third more; default 3 s.
 	ProgressInterval time.Duration
 	// LingerTimeout is how long a connection that Shutdown cuts off is still read
 	// from, so that the MTA gets its last answer; default 1 s.
@@ -91,6 +93,7 @@ type Server struct {
 	links     map[*link]struct{}
 	listeners map[net.Listener]bool // true: closed at the beginning of Shutdown
 	stopped   bool                  // no further connections
+	ticking   bool                  // progress runs
 	empty     chan struct{}         // closed when links is empty and Shutdown waits
 }
 
@@ -125,6 +128,10 @@ func (s *Server) Serve(ln net.Listener, inherited bool) error {
 		return ErrServerClosed
 	}
 	s.listeners[ln] = inherited
+	if !s.ticking {
+		s.ticking = true
+		go s.progress()
+	}
 	s.mu.Unlock()
 	defer ln.Close()
 	for wait := time.Duration(0); ; {
@@ -202,6 +209,30 @@ func (s *Server) Open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.links)
+}
+
+// progress tells the MTAs whose messages take long that work goes on, until the server
+// stops. One ticker for all costs less than a timer for each message.
+func (s *Server) progress() {
+	t := time.NewTicker(max(s.conf.ProgressInterval/3, time.Millisecond))
+	defer t.Stop()
+	var busy []*link
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case now := <-t.C:
+			s.mu.Lock()
+			busy = busy[:0]
+			for l := range s.links {
+				busy = append(busy, l)
+			}
+			s.mu.Unlock()
+			for _, l := range busy {
+				l.progress(now)
+			}
+		}
+	}
 }
 
 // Drain begins a shutdown: Conn.Draining is true from now on and inherited

@@ -320,7 +320,8 @@ func (s *Session) bounded(ctx context.Context, t *transaction, raw []byte) (judg
 		e  mail.Envelope
 		ok bool
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.env.HardEnd-s.env.HardEnd/10)
+	grace := s.env.HardEnd / 10 // for checks to end after their time is over
+	ctx, cancel := context.WithTimeout(ctx, s.env.HardEnd-grace)
 	defer cancel()
 	got := make(chan outcome, 1)
 	go func() {
@@ -330,12 +331,15 @@ func (s *Session) bounded(ctx context.Context, t *transaction, raw []byte) (judg
 		o.j, o.ok = s.guarded(ctx, t.filter, &o.e, raw)
 		got <- o
 	}()
-	hard := time.NewTimer(s.env.HardEnd)
-	defer hard.Stop()
 	select {
 	case o := <-got:
 		return o.j, o.e, o.ok
-	case <-hard.C:
+	case <-ctx.Done():
+	}
+	select {
+	case o := <-got:
+		return o.j, o.e, o.ok
+	case <-time.After(grace):
 	}
 	s.env.Figures.DeadlineHit()
 	s.env.Log.Error("message not judged in time", "id", t.env.ID, "after", s.env.HardEnd.String())
