@@ -1,9 +1,11 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/user"
 	"strconv"
@@ -121,7 +123,17 @@ func listen(s ucl.Socket) (net.Listener, error) {
 	case ucl.Unix:
 		return listenUnix(s)
 	}
-	return net.Listen(s.Network(), s.Address())
+	return listenTCP(s)
+}
+
+// listenTCP opens a TCP socket. Connections of the machine itself need no keepalive:
+// setting it up is a good part of what a short one costs.
+func listenTCP(s ucl.Socket) (net.Listener, error) {
+	var lc net.ListenConfig
+	if a, err := netip.ParseAddr(s.Host); err == nil && a.IsLoopback() {
+		lc.KeepAlive = -1
+	}
+	return lc.Listen(context.Background(), s.Network(), s.Address())
 }
 
 // listenUnix opens a unix socket with its mode and owner. A socket that a killed
