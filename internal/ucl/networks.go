@@ -45,18 +45,28 @@ func MustNetworks(items ...string) Networks {
 
 // Set implements Value.
 func (ns *Networks) Set(n *Node, add bool) error {
+	list, err := readItems(n, add, ns.items, parseNetwork)
+	if err == nil {
+		*ns = Networks{items: list}
+	}
+	return err
+}
+
+// readItems reads the items of a list, appending them to old with add. A quoted text
+// may hold several. All faults are told at once.
+func readItems[T any](n *Node, add bool, old []T, parse func(*Node, string) (T, error)) ([]T, error) {
 	texts, err := n.Texts()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	var list []network
+	var list []T
 	if add {
-		list = slices.Clip(ns.items)
+		list = slices.Clip(old)
 	}
 	var errs []error
 	for _, t := range texts {
 		for _, word := range splitItems(t.Text) {
-			item, err := parseNetwork(t, word)
+			item, err := parse(t, word)
 			if err != nil {
 				errs = append(errs, err)
 				continue
@@ -64,11 +74,7 @@ func (ns *Networks) Set(n *Node, add bool) error {
 			list = append(list, item)
 		}
 	}
-	if err := join(errs); err != nil {
-		return err
-	}
-	*ns = Networks{items: list}
-	return nil
+	return list, join(errs)
 }
 
 // IsList returns true: += adds to the list.

@@ -26,30 +26,11 @@ func MustRecipients(items ...string) Recipients {
 
 // Set implements Value.
 func (r *Recipients) Set(n *Node, add bool) error {
-	texts, err := n.Texts()
-	if err != nil {
-		return err
+	list, err := readItems(n, add, r.items, parseRecipient)
+	if err == nil {
+		*r = Recipients{items: list}
 	}
-	var list []string
-	if add {
-		list = slices.Clip(r.items)
-	}
-	var errs []error
-	for _, t := range texts {
-		for _, word := range splitItems(t.Text) {
-			item, err := parseRecipient(t, word)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			list = append(list, item)
-		}
-	}
-	if err := join(errs); err != nil {
-		return err
-	}
-	*r = Recipients{items: list}
-	return nil
+	return err
 }
 
 // IsList returns true: += adds to the list.
