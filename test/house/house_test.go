@@ -358,3 +358,29 @@ func TestReadme(t *testing.T) {
 		t.Errorf("README names %d make targets, want its two commands at least", found)
 	}
 }
+
+// TestPostfixLines wants make run to print the lines of the README.
+func TestPostfixLines(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := os.ReadFile(filepath.Join(root, "test/run.sh"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(readme)) {
+		name, _, ok := strings.Cut(strings.TrimSpace(line), " = ")
+		if !ok || !strings.Contains(name, "milter") {
+			continue
+		}
+		n++
+		if line = strings.ReplaceAll(strings.TrimSpace(line), "$", `\$`); !strings.Contains(string(run), line) {
+			t.Errorf("test/run.sh doesn't print %q", line)
+		}
+	}
+	if n < 5 {
+		t.Errorf("README has %d lines for main.cf, want 5 at least", n)
+	}
+}
