@@ -82,12 +82,13 @@ func (c Config) withDefaults() Config {
 // A Server answers the connections of MTAs. Its methods may be called from several
 // goroutines.
 type Server struct {
-	conf     Config
-	ctx      context.Context // of all sessions; ends when Shutdown gives up waiting
-	cancel   context.CancelFunc
-	draining atomic.Bool
-	room     chan struct{} // one for each connection that may be open
-	chunks   sync.Pool     // *[chunkSize]byte
+	conf      Config
+	ctx       context.Context // of all sessions; ends when Shutdown gives up waiting
+	cancel    context.CancelFunc
+	draining  atomic.Bool
+	room      chan struct{}  // one for each connection that may be open
+	accepting sync.WaitGroup // calls of Serve with inherited listeners
+	chunks    sync.Pool      // *[chunkSize]byte
 
 	mu        sync.Mutex
 	links     map[*link]struct{}
@@ -128,6 +129,10 @@ func (s *Server) Serve(ln net.Listener, inherited bool) error {
 		return ErrServerClosed
 	}
 	s.listeners[ln] = inherited
+	if inherited {
+		s.accepting.Add(1)
+		defer s.accepting.Done()
+	}
 	if !s.ticking {
 		s.ticking = true
 		go s.progress()
@@ -248,6 +253,7 @@ func (s *Server) Drain() {
 // milter_default_action = accept would deliver the session's next message unfiltered.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain()
+	s.lastAccepted(ctx)
 	err := s.wait(ctx)
 	s.closeListeners(true)
 	var parting sync.WaitGroup
@@ -269,6 +275,18 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		l.Conn.Close()
 	}
 	return err
+}
+
+// lastAccepted returns when inherited listeners will give no more connections: one that
+// was taken from the kernel's queue just before they closed is ours, not the next
+// process's, and must be among the links before they are counted.
+func (s *Server) lastAccepted(ctx context.Context) {
+	done := make(chan struct{})
+	go func() { s.accepting.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 }
 
 // handover gives the connections that have had their last answer to somebody who

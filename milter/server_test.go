@@ -835,3 +835,50 @@ func (nothing) End(context.Context) (a milter.Answer)              { return a }
 func (nothing) Answered()                                          {}
 func (nothing) Abort()                                             {}
 func (nothing) Close()                                             {}
+
+// A lateListener accepts one connection after it has been closed, as one may that was
+// in the middle of it.
+type lateListener struct {
+	net.Listener
+	accepting chan struct{} // closed when Accept waits
+	closed    chan struct{} // closed when it is
+	once      sync.Once
+}
+
+func (l *lateListener) Close() error {
+	l.once.Do(func() { close(l.closed) })
+	return nil
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	select {
+	case <-l.closed:
+		return nil, net.ErrClosed
+	default:
+	}
+	close(l.accepting)
+	<-l.closed
+	return l.Listener.Accept()
+}
+
+// TestAcceptedLast has a connection taken from an inherited listener just as the server
+// begins to drain: it must be served, not closed before it could negotiate.
+func TestAcceptedLast(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	defer ln.Close()
+	late := &lateListener{Listener: ln, accepting: make(chan struct{}), closed: make(chan struct{})}
+	srv := milter.NewServer(milter.Config{NewSession: func(milter.Conn) milter.Session { return nothing{} }})
+	go srv.Serve(late, true)
+	<-late.accepting
+	done := make(chan struct{})
+	go func() { srv.Shutdown(context.Background()); close(done) }()
+	<-late.closed
+	c, err := miltertest.Dial("tcp", ln.Addr().String())
+	must(t, err)
+	defer c.Close()
+	must(t, c.Negotiate(6, miltertest.AllActions, miltertest.AllProtocol))
+	want(t, miltertest.ReplyContinue)(c.Mail("<joe@example.org>"))
+	must(t, c.Quit())
+	<-done
+}
