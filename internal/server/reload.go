@@ -8,6 +8,7 @@ import (
 
 	"rmilter/internal/config"
 	"rmilter/internal/filter"
+	"rmilter/internal/metrics"
 	"rmilter/scan/checks"
 )
 
@@ -22,10 +23,10 @@ func (d *daemon) Reload() {
 	notifyReloading()
 	defer notify("READY=1\nSTATUS=filtering")
 	var said bytes.Buffer
-	conf, ok := load(d.opts, &said)
+	conf, err := load(d.opts, &said)
 	for line := range strings.Lines(said.String()) {
 		line = strings.TrimPrefix(strings.TrimRight(line, "\n"), "rmilter: ")
-		if ok {
+		if err == nil {
 			d.log.Warn(line)
 		} else {
 			d.log.Error(line)
@@ -34,8 +35,10 @@ func (d *daemon) Reload() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reload.at = time.Now()
-	if !ok {
-		d.reload.result = firstFault(said.String())
+	if err != nil {
+		d.reload.result, _, _ = strings.Cut(err.Error(), "\n")
+		d.figures.Raise(metrics.Problem{ID: "config", Severity: metrics.Degraded, Text: "configuration not reloaded: " + d.reload.result,
+			Effect: "the one before is in force"})
 		d.log.Error("configuration not reloaded: the one before stays", "config", d.opts.ConfigPath)
 		return
 	}
@@ -49,18 +52,8 @@ func (d *daemon) Reload() {
 	d.level.Set(logLevel(conf, d.opts))
 	d.filter.Store(d.newFilter(conf))
 	d.reload.result = "ok"
+	d.figures.Clear("config")
 	d.log.Info("configuration reloaded", "config", d.opts.ConfigPath, "hash", conf.Hash)
-}
-
-// firstFault is what status tells of a failed reload; all faults are in the log.
-func firstFault(said string) string {
-	for line := range strings.Lines(said) {
-		if strings.Contains(line, "error") {
-			return strings.TrimSpace(line)
-		}
-	}
-	line, _, _ := strings.Cut(said, "\n")
-	return strings.TrimSpace(line)
 }
 
 // logLevel is the level in force.

@@ -91,8 +91,8 @@ type reloadState struct {
 func Run(o Options, stderr io.Writer) int {
 	// A logger at the other end of stderr that ends must not end the daemon.
 	signal.Ignore(syscall.SIGPIPE)
-	conf, ok := load(o, stderr)
-	if !ok {
+	conf, err := load(o, stderr)
+	if err != nil {
 		return exitConfig
 	}
 	level := new(slog.LevelVar)
@@ -115,23 +115,23 @@ func Run(o Options, stderr io.Writer) int {
 	return d.run(signals)
 }
 
-// load reads the configuration and writes its warnings and faults to w.
-func load(o Options, w io.Writer) (*config.Config, bool) {
+// load reads the configuration and writes its warnings and faults to w. The error holds
+// the faults, a line each.
+func load(o Options, w io.Writer) (*config.Config, error) {
 	conf, diags, err := config.Load(o.ConfigPath, config.Options{DataDir: o.DataDir})
 	for _, d := range diags {
 		fmt.Fprintf(w, "rmilter: %s\n", d)
 	}
 	if err != nil {
 		fmt.Fprintf(w, "rmilter: %v\n", err)
-		return nil, false
 	}
-	return conf, true
+	return conf, err
 }
 
 // Test reads the configuration as the daemon would, tells its faults and returns the
 // exit code.
 func Test(o Options, stdout, stderr io.Writer) int {
-	if _, ok := load(o, stderr); !ok {
+	if _, err := load(o, stderr); err != nil {
 		return exitConfig
 	}
 	fmt.Fprintf(stdout, "%s: configuration is fine\n", o.ConfigPath)

@@ -66,8 +66,8 @@ func boot(t *testing.T, text string) *rig {
 	}
 	r.configure(text)
 	o := Options{ConfigPath: r.path("rmilter.conf")}
-	conf, ok := load(o, r)
-	if !ok {
+	conf, err := load(o, r)
+	if err != nil {
 		t.Fatal(r.logged())
 	}
 	r.daemon = newDaemon(o, conf, slog.New(slog.NewTextHandler(r, nil)), new(slog.LevelVar))
@@ -198,6 +198,9 @@ func TestReload(t *testing.T) {
 	if got := r.reloadAndWait(); !strings.Contains(got, "rmilter.conf:9:") {
 		t.Errorf("reload of a faulty file: %q, want file and line", got)
 	}
+	if s := r.status(); s.State != metrics.Degraded || len(s.Problems) != 1 || s.Problems[0].ID != "config" {
+		t.Errorf("status after a faulty reload: %s, %+v", s.State, s.Problems)
+	}
 	for _, want := range []string{"rmilter.conf:9:", "no_such_option", "rmilter.conf:10:", "max_size", "the one before stays"} {
 		if !strings.Contains(r.logged(), want) {
 			t.Errorf("the log lacks %q: %s", want, r.logged())
@@ -205,6 +208,10 @@ func TestReload(t *testing.T) {
 	}
 	if got := r.gtube(c); got != "continue X-Spam: yes" {
 		t.Errorf("after the faulty reload got %q, want what was before", got)
+	}
+	r.configure("")
+	if got := r.reloadAndWait(); got != "ok" || r.status().State != metrics.OK {
+		t.Errorf("after the fault was mended: %s, %s", got, r.status().State)
 	}
 }
 
