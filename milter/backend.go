@@ -21,18 +21,11 @@ type backend struct{ l *link }
 const chunkSize = 64 << 10
 
 func (b backend) Connect(string, string, uint16, net.IP, *lib.Modifier) (lib.Response, error) {
-	l := b.l
-	c, err := parseConnect(l.payload)
-	if err != nil {
-		return b.fail(err)
-	}
-	return b.quiet(stepNoReplyConnect, "connect", func() { l.sess.Connect(c) })
+	return b.quiet(b.l.connect())
 }
 
 func (b backend) Helo(string, *lib.Modifier) (lib.Response, error) {
-	l := b.l
-	name, _ := cstring(l.payload)
-	return b.quiet(stepNoReplyHelo, "helo", func() { l.sess.Helo(name) })
+	return b.quiet(b.l.helo())
 }
 
 func (b backend) MailFrom(string, *lib.Modifier) (lib.Response, error) {
@@ -42,7 +35,7 @@ func (b backend) MailFrom(string, *lib.Modifier) (lib.Response, error) {
 		return b.fail(err)
 	}
 	var r Reply
-	if !b.try("mail", func() { r = l.sess.Mail(l.srv.ctx, p) }) {
+	if !l.try("mail", func() { r = l.sess.Mail(l.srv.ctx, p) }) {
 		return nil, nil
 	}
 	if r.Action == Continue {
@@ -61,7 +54,7 @@ func (b backend) RcptTo(string, *lib.Modifier) (lib.Response, error) {
 		return b.fail(err)
 	}
 	var r Reply
-	if !b.try("rcpt", func() { r = l.sess.Rcpt(l.srv.ctx, p) }) {
+	if !l.try("rcpt", func() { r = l.sess.Rcpt(l.srv.ctx, p) }) {
 		return nil, nil
 	}
 	return r.response(), nil
@@ -70,7 +63,7 @@ func (b backend) RcptTo(string, *lib.Modifier) (lib.Response, error) {
 // data does what the library has no callback for.
 func (l *link) data() {
 	var r Reply
-	if !(backend{l}).try("data", func() { r = l.sess.Data(l.srv.ctx) }) {
+	if !l.try("data", func() { r = l.sess.Data(l.srv.ctx) }) {
 		return
 	}
 	m := r.response().Response()
@@ -79,61 +72,82 @@ func (l *link) data() {
 
 func (b backend) Header(_, _ string, m *lib.Modifier) (lib.Response, error) {
 	clear(m.Headers) // the library gathers them
-	l := b.l
+	return b.quiet(b.l.header())
+}
+
+func (b backend) Headers(textproto.MIMEHeader, *lib.Modifier) (lib.Response, error) {
+	return b.quiet(b.l.endHeaders())
+}
+
+func (b backend) BodyChunk([]byte, *lib.Modifier) (lib.Response, error) {
+	return b.quiet(b.l.chunks())
+}
+
+// The events that have no answer of their own. An MTA that has agreed to wait for none
+// has them given to the session without the library, thirty and more for a message.
+
+func (l *link) connect() error {
+	c, err := parseConnect(l.payload)
+	if err == nil {
+		l.try("connect", func() { l.sess.Connect(c) })
+	}
+	return err
+}
+
+func (l *link) helo() error {
+	name, _ := cstring(l.payload)
+	l.try("helo", func() { l.sess.Helo(name) })
+	return nil
+}
+
+func (l *link) header() error {
 	name, value, err := parseHeader(l.payload)
 	if err != nil {
-		return b.fail(err)
+		return err
 	}
 	if l.offer.steps&stepLeadingSpace == 0 {
 		value = " " + value // cut off by the MTA
 	}
-	return b.quiet(stepNoReplyHeader, "header", func() { l.sess.Header(name, value) })
+	l.try("header", func() { l.sess.Header(name, value) })
+	return nil
 }
 
-func (b backend) Headers(textproto.MIMEHeader, *lib.Modifier) (lib.Response, error) {
-	return b.quiet(stepNoReplyEOH, "end of header", b.l.sess.EndHeaders)
+func (l *link) endHeaders() error {
+	l.try("end of header", l.sess.EndHeaders)
+	return nil
 }
 
-func (b backend) BodyChunk([]byte, *lib.Modifier) (lib.Response, error) {
-	if !b.chunks() {
-		return nil, nil
-	}
-	return b.quiet(stepNoReplyBody, "body", func() {})
-}
-
-// chunks passes the contents of a body packet on as they come. It tells whether the
-// connection can go on.
-func (b backend) chunks() bool {
-	l := b.l
+// chunks passes the contents of a body packet on as they come.
+func (l *link) chunks() error {
 	if l.body == 0 {
-		return true
+		return nil
 	}
 	buf := l.srv.chunks.Get().(*[chunkSize]byte)
 	defer l.srv.chunks.Put(buf)
-	for l.body > 0 {
+	for l.body > 0 && !l.dead {
 		p := buf[:min(l.body, chunkSize)]
 		if _, err := io.ReadFull(l.r, p); err != nil {
-			b.fail(notEOF(err))
-			return false
+			return notEOF(err)
 		}
 		l.body -= len(p)
-		if !b.try("body", func() { l.sess.Chunk(p) }) {
-			return false
-		}
+		l.try("body", func() { l.sess.Chunk(p) })
 	}
-	return true
+	return nil
 }
 
 // Body is the end of the message. While the session thinks, the MTA is told that
 // work goes on; its patience begins anew with each word.
 func (b backend) Body(m *lib.Modifier) (lib.Response, error) {
 	l := b.l
-	if !b.chunks() { // the packet may carry the body's last piece
+	if err := l.chunks(); err != nil { // the packet may carry the body's last piece
+		return b.fail(err)
+	}
+	if l.dead {
 		return nil, nil
 	}
 	var a Answer
 	l.think(time.Now())
-	ok := b.try("end of message", func() { a = l.sess.End(l.srv.ctx) })
+	ok := l.try("end of message", func() { a = l.sess.End(l.srv.ctx) })
 	l.think(time.Time{})
 	if !ok {
 		return nil, nil
@@ -157,13 +171,12 @@ func (b backend) Abort(m *lib.Modifier) error {
 	return nil
 }
 
-// quiet calls the session for an event that has no answer of its own. The MTA waits
-// for one all the same unless it has agreed not to.
-func (b backend) quiet(step uint32, what string, call func()) (lib.Response, error) {
-	if !b.try(what, call) {
-		return nil, nil
+// quiet answers an event that has no answer of its own, since the MTA waits for one.
+func (b backend) quiet(err error) (lib.Response, error) {
+	if err != nil {
+		return b.fail(err)
 	}
-	if b.l.offer.steps&step != 0 {
+	if b.l.dead {
 		return nil, nil
 	}
 	return lib.RespContinue, nil
@@ -179,11 +192,11 @@ func (b backend) fail(err error) (lib.Response, error) {
 
 // try calls the session and turns a panic into the end of the connection: the MTA
 // then does what it is told to do without a filter.
-func (b backend) try(what string, call func()) (ok bool) {
+func (l *link) try(what string, call func()) (ok bool) {
 	defer func() {
 		if v := recover(); v != nil {
-			b.l.panicked(what, v)
-			b.l.kill()
+			l.panicked(what, v)
+			l.kill()
 		}
 	}()
 	call()

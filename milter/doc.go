@@ -16,6 +16,7 @@
 // library speaks version 2, forgets the sender when a recipient is refused, drops
 // macros and ESMTP parameters and has no deadlines, so a link of ours stands between
 // it and the network: the link frames, checks and reads every packet itself, hands
-// the library an empty packet of the same kind to act on, and gathers its answers so
-// that each leaves in one write. None of the library's types leave this package.
+// the library an empty packet of the same kind for those that are answered, and gathers
+// its answers so that each leaves in one write. None of the library's types leave this
+// package.
 package milter

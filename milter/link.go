@@ -24,7 +24,7 @@ const (
 )
 
 // A link is one connection with an MTA. It stands between the network and go-milter:
-// Read gives the library an empty packet for each one that the MTA sent and the
+// Read gives the library an empty packet for each answered one that the MTA sent and the
 // backend takes the contents from the link; Write gathers the library's answers.
 //
 // All but Close, part and the progress ticker runs on the connection's own goroutine.
@@ -128,7 +128,7 @@ func (l *link) Write(p []byte) (int, error) {
 func (l *link) Close() error {
 	l.closed.Do(func() {
 		l.Conn.Close()
-		l.guard("close", l.sess.Close)
+		l.try("close", l.sess.Close)
 		l.srv.remove(l)
 	})
 	return nil
@@ -173,7 +173,7 @@ func (l *link) next() (stub string, err error) {
 func (l *link) flush() error {
 	answered, err := l.write()
 	if answered {
-		l.guard("afterwork", l.sess.Answered)
+		l.try("afterwork", l.sess.Answered)
 	}
 	return err
 }
@@ -308,9 +308,9 @@ func (l *link) dispatch(cmd byte) (stub string, err error) {
 		return "", l.macros.set(l.payload)
 	case cmdConnect:
 		l.abort()
-		return stubConnect, nil
+		return l.quiet(stepNoReplyConnect, stubConnect, l.connect)
 	case cmdHelo:
-		return stubHelo, nil
+		return l.quiet(stepNoReplyHelo, stubHelo, l.helo)
 	case cmdMail:
 		l.abort()
 		return stubMail, nil
@@ -322,12 +322,17 @@ func (l *link) dispatch(cmd byte) (stub string, err error) {
 		}
 		l.data()
 		return "", nil
-	case cmdHeader:
-		return stubHeader, l.streams(cmd)
-	case cmdEOH:
-		return stubEOH, l.streams(cmd)
-	case cmdBody:
-		return stubBody, l.streams(cmd)
+	case cmdHeader, cmdEOH, cmdBody:
+		if err := l.streams(cmd); err != nil {
+			return "", err
+		}
+		switch cmd {
+		case cmdHeader:
+			return l.quiet(stepNoReplyHeader, stubHeader, l.header)
+		case cmdEOH:
+			return l.quiet(stepNoReplyEOH, stubEOH, l.endHeaders)
+		}
+		return l.quiet(stepNoReplyBody, stubBody, l.chunks)
 	case cmdEOM:
 		return stubEOM, l.streams(cmd)
 	case cmdAbort:
@@ -348,6 +353,15 @@ func (l *link) dispatch(cmd byte) (stub string, err error) {
 		return stubQuit, nil
 	}
 	return "", fmt.Errorf("%w: unknown command %q", errMalformed, cmd)
+}
+
+// quiet gives an event to the session at once where the MTA waits for no answer, and
+// else leaves it to the library.
+func (l *link) quiet(step uint32, stub string, event func() error) (string, error) {
+	if l.offer.steps&step == 0 {
+		return stub, nil
+	}
+	return "", event()
 }
 
 // streams notes that the message itself comes now.
@@ -390,7 +404,7 @@ func (l *link) negotiate() error {
 func (l *link) abort() {
 	if l.stage >= stageMail {
 		l.stage = stageIdle
-		l.guard("abort", l.sess.Abort)
+		l.try("abort", l.sess.Abort)
 	}
 }
 
@@ -401,18 +415,6 @@ func (l *link) answer(code byte, payload string) {
 	if !l.parted {
 		l.out = appendPacket(l.out, code, payload)
 	}
-}
-
-// guard runs a call into the session that has no answer. A panic there ends the
-// connection at its next packet, not the process.
-func (l *link) guard(what string, call func()) {
-	defer func() {
-		if v := recover(); v != nil {
-			l.panicked(what, v)
-			l.kill()
-		}
-	}()
-	call()
 }
 
 // kill ends the connection: what the MTA has sent already is not looked at.
