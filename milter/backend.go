@@ -13,9 +13,12 @@ import (
 	lib "github.com/emersion/go-milter"
 )
 
-// backend is what the library calls for each packet. It reads the packet itself from
-// its link and hands it to the session.
-type backend struct{ l *link }
+// backend is what the library calls for each packet that is answered. It reads the
+// packet itself from its link and hands it to the session.
+type backend struct {
+	lib.NoOpMilter // for Abort, which the library never sees
+	l              *link
+}
 
 // chunkSize is the piece in which bodies are passed on, and what Postfix sends.
 const chunkSize = 64 << 10
@@ -161,14 +164,6 @@ func (b backend) Body(m *lib.Modifier) (lib.Response, error) {
 		}
 	}
 	return a.Reply.response(), nil
-}
-
-func (b backend) Abort(m *lib.Modifier) error {
-	l := b.l
-	clear(m.Headers)
-	l.abort()
-	l.macros.forgetMessage()
-	return nil
 }
 
 // quiet answers an event that has no answer of its own, since the MTA waits for one.

@@ -71,8 +71,6 @@ const (
 	stubEOH     = "\x00\x00\x00\x01N"
 	stubBody    = "\x00\x00\x00\x01B"
 	stubEOM     = "\x00\x00\x00\x01E"
-	stubAbort   = "\x00\x00\x00\x01A"
-	stubQuit    = "\x00\x00\x00\x01Q"
 )
 
 // Macro returns a macro's value; see Conn.
@@ -336,7 +334,9 @@ func (l *link) dispatch(cmd byte) (stub string, err error) {
 	case cmdEOM:
 		return stubEOM, l.streams(cmd)
 	case cmdAbort:
-		return stubAbort, nil
+		l.abort()
+		l.macros.forgetMessage()
+		return "", nil
 	case cmdUnknown:
 		// Not asked for, but sendmail's older versions and an MTA that doesn't
 		// offer SMFIP_NOUNKNOWN send it, and wait unless SMFIP_NR_UNKN is agreed on.
@@ -350,7 +350,7 @@ func (l *link) dispatch(cmd byte) (stub string, err error) {
 		l.macros.forget(0)
 		return "", nil
 	case cmdQuit:
-		return stubQuit, nil
+		return "", io.EOF
 	}
 	return "", fmt.Errorf("%w: unknown command %q", errMalformed, cmd)
 }

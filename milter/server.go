@@ -191,7 +191,7 @@ func (s *Server) serve(c net.Conn) {
 	s.links[l] = struct{}{}
 	s.mu.Unlock()
 	l.sess = s.conf.NewSession(l)
-	one := lib.Server{NewMilter: func() lib.Milter { return backend{l} }}
+	one := lib.Server{NewMilter: func() lib.Milter { return backend{l: l} }}
 	one.Serve(&oneListener{l}) // returns once the connection has its goroutine
 }
 

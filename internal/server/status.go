@@ -10,7 +10,6 @@ import (
 func (d *daemon) status() metrics.Status {
 	s := d.figures.Snapshot()
 	s.Hostname = d.env.Hostname
-	s.Sessions.Open = int64(d.milter.Open())
 	s.Spool.Used = d.env.Spool.Used()
 	d.mu.Lock()
 	s.Config = metrics.Config{Path: d.opts.ConfigPath, Hash: d.conf.Hash, ReloadTime: d.reload.at, ReloadResult: d.reload.result}

@@ -453,16 +453,25 @@ func (p *parser) skipStatement() {
 			p.l.work += p.off - from
 			p.skipBalanced()
 			return
-		case '"', '\'':
-			if end, _, bad := p.shortQuoted(p.off); !bad {
-				p.off = end - 1
-			}
-		case '#':
-			p.off = p.lineEnd(p.off) - 1
+		default:
+			p.leap()
 		}
 		p.off++
 	}
 	p.l.work += p.off - from
+}
+
+// leap moves to the last byte of the quoted text or the comment that begins at the
+// present offset, if one does.
+func (p *parser) leap() {
+	switch p.text[p.off] {
+	case '"', '\'':
+		if end, _, bad := p.shortQuoted(p.off); !bad {
+			p.off = end - 1
+		}
+	case '#':
+		p.off = p.lineEnd(p.off) - 1
+	}
 }
 
 // skipBalanced moves behind the bracket that closes the one at the present offset.
@@ -479,12 +488,8 @@ func (p *parser) skipBalanced() {
 				p.off++
 				return
 			}
-		case '"', '\'':
-			if end, _, bad := p.shortQuoted(p.off); !bad {
-				p.off = end - 1
-			}
-		case '#':
-			p.off = p.lineEnd(p.off) - 1
+		default:
+			p.leap()
 		}
 		p.off++
 	}
