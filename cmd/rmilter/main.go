@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"rmilter/internal/config"
 	"rmilter/internal/metrics"
 	"rmilter/internal/server"
 )
@@ -19,7 +20,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	var o server.Options
 	fs := flag.NewFlagSet("rmilter", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	fs.StringVar(&o.ConfigPath, "c", "/etc/rmilter.conf", "read the configuration from `FILE`")
+	fs.StringVar(&o.ConfigPath, "c", config.DefaultPath, "read the configuration from `FILE`")
 	fs.StringVar(&o.DataDir, "data-dir", "", "keep state in `DIR`, in place of data_dir")
 	test := fs.Bool("t", false, "test the configuration and exit")
 	version := fs.Bool("v", false, "print the version and exit")

@@ -10,6 +10,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +21,7 @@ const (
 	defaultHost = "127.0.0.1"
 	defaultPort = "11334"
 	timeout     = 10 * time.Second // as rspamc's
+	longTimeout = time.Minute      // of what changes something
 	maxAnswer   = 16 << 20
 	maxPassword = 1024
 )
@@ -32,8 +35,11 @@ type client struct {
 	getenv   func(string) string
 }
 
-// An unreachableError says that no way led to an answer.
-type unreachableError struct{ ways []error }
+// An unreachableError says that no way led to an answer that is of use.
+type unreachableError struct {
+	ways    []error
+	refused bool // the last way led to an answer, which says no
+}
 
 // Error lists the ways that were tried, on one line.
 func (e *unreachableError) Error() string {
@@ -41,7 +47,16 @@ func (e *unreachableError) Error() string {
 	for _, w := range e.ways {
 		parts = append(parts, w.Error())
 	}
-	return "unreachable: " + strings.Join(parts, "; ")
+	what := "unreachable: "
+	if e.refused {
+		what = "refused: "
+	}
+	return what + strings.Join(parts, "; ")
+}
+
+// tried notes a way that failed.
+func (e *unreachableError) tried(w way, err error) {
+	e.ways = append(e.ways, fmt.Errorf("%s: %w", w.address, err))
 }
 
 // A way is one address of the controller.
@@ -96,49 +111,115 @@ func (c *client) get(ctx context.Context, path string, accept func([]byte) error
 	}
 	e := new(unreachableError)
 	for _, w := range list {
-		password := ""
-		if w.network != "unix" {
-			if password, err = c.secret(); err != nil {
-				return err
-			}
+		password, err := c.secretFor(w)
+		if err != nil {
+			return err
 		}
-		body, err := w.fetch(ctx, path, password)
+		a, err := w.fetch(ctx, http.MethodGet, path, password, timeout)
+		if err == nil && a.code != http.StatusOK {
+			err = refusal(a)
+		}
 		if err == nil {
-			err = accept(body)
+			err = accept(a.body)
 		}
 		if err == nil {
 			return nil
 		}
-		e.ways = append(e.ways, fmt.Errorf("%s: %w", w.address, err))
+		e.tried(w, err)
 	}
 	return e
+}
+
+// post has something done, by the first way that leads anywhere: whatever comes back,
+// or doesn't, it is not asked for twice. It returns an answer of one of the codes. An
+// error is as that of get.
+func (c *client) post(ctx context.Context, path string, codes ...int) (answer, error) {
+	list, err := c.ways()
+	if err != nil {
+		return answer{}, err
+	}
+	e := new(unreachableError)
+	for _, w := range list {
+		password, err := c.secretFor(w)
+		if err != nil {
+			return answer{}, err
+		}
+		a, err := w.fetch(ctx, http.MethodPost, path, password, longTimeout)
+		switch {
+		case err == nil && slices.Contains(codes, a.code):
+			return a, nil
+		case err == nil:
+			e.refused = true
+			e.tried(w, refusal(a))
+			return answer{}, e
+		case !errors.As(err, new(*dialError)):
+			e.tried(w, fmt.Errorf("%w; it may have been done all the same", err))
+			return answer{}, e
+		}
+		e.tried(w, err)
+	}
+	return answer{}, e
+}
+
+// secretFor returns the password for a way: none for the socket.
+func (c *client) secretFor(w way) (string, error) {
+	if w.network == "unix" {
+		return "", nil
+	}
+	return c.secret()
 }
 
 // secret returns the password for HTTP. Standard input is read when it is needed
 // only, so that nobody has to type for a socket that asks for nothing.
 func (c *client) secret() (string, error) {
-	p := cmp.Or(c.password, c.getenv("RMILTER_PASSWORD"))
 	if c.password == "-" {
-		line, err := bufio.NewReader(io.LimitReader(c.stdin, maxPassword+2)).ReadString('\n')
-		if err != nil && err != io.EOF {
-			return "", fmt.Errorf("cannot read the password: %w", err)
-		}
-		p = strings.TrimRight(line, "\r\n")
+		return readLine(c.stdin)
 	}
-	if len(p) > maxPassword || strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return "", errors.New("the password is too long or holds control characters")
-	}
-	return p, nil
+	p := cmp.Or(c.password, c.getenv("RMILTER_PASSWORD"))
+	return p, checkPassword(p)
 }
 
-// fetch asks for path by one way.
-func (w way) fetch(ctx context.Context, path, password string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+// readLine reads a password from the first line.
+func readLine(r io.Reader) (string, error) {
+	line, err := bufio.NewReader(io.LimitReader(r, maxPassword+2)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return "", fmt.Errorf("cannot read the password: %w", err)
+	}
+	p := strings.TrimRight(line, "\r\n")
+	return p, checkPassword(p)
+}
+
+// checkPassword refuses what HTTP would not bring over.
+func checkPassword(p string) error {
+	if len(p) > maxPassword || strings.ContainsFunc(p, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return errors.New("the password is too long or holds control characters")
+	}
+	return nil
+}
+
+// An answer is what a controller answered.
+type answer struct {
+	code int // status of HTTP
+	body []byte
+}
+
+// A dialError says that there was no connection at all.
+type dialError struct{ error }
+
+// fetch sends a request by one way. An error is a *dialError, or about an answer that
+// did not come or that makes no sense.
+func (w way) fetch(ctx context.Context, method, path, password string, limit time.Duration) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	// The URL's host is not used for dialling; that of the request is the Host header.
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)
+	c, err := new(net.Dialer).DialContext(ctx, w.network, w.address)
 	if err != nil {
-		return nil, err
+		return answer{}, &dialError{cause(err, limit)}
+	}
+	defer c.Close()
+	// The URL's host is not used for dialling; that of the request is the Host header.
+	r, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
+	if err != nil {
+		return answer{}, err
 	}
 	if w.network != "unix" {
 		r.Host = w.address
@@ -147,38 +228,30 @@ func (w way) fetch(ctx context.Context, path, password string) ([]byte, error) {
 	if password != "" {
 		r.Header.Set("Password", password)
 	}
-	// No proxy, and no redirect: the password goes where the user said.
-	h := &http.Client{
-		Transport: &http.Transport{
-			DisableKeepAlives: true,
-			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return new(net.Dialer).DialContext(ctx, w.network, w.address)
-			},
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	// No proxy, no redirect and no second try: the request goes where the user said, once.
+	h := &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(context.Context, string, string) (net.Conn, error) { return c, nil },
 	}
-	answer, err := h.Do(r)
+	got, err := h.RoundTrip(r)
 	if err != nil {
-		return nil, cause(err)
+		return answer{}, cause(err, limit)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	defer got.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(got.Body, maxAnswer+1))
 	if err != nil {
-		return nil, cause(err)
+		return answer{}, cause(err, limit)
 	}
 	if len(body) > maxAnswer {
-		return nil, errors.New("the answer is too long")
+		return answer{}, errors.New("the answer is too long")
 	}
-	if answer.StatusCode != http.StatusOK {
-		return nil, refusal(answer.StatusCode, body)
-	}
-	return body, nil
+	return answer{got.StatusCode, body}, nil
 }
 
 // cause takes the method, URL and address, which the user knows, off an error.
-func cause(err error) error {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("no answer within %v", timeout)
+func cause(err error, limit time.Duration) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return fmt.Errorf("no answer within %v", limit)
 	}
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
@@ -190,16 +263,16 @@ func cause(err error) error {
 	return err
 }
 
-// refusal explains an answer other than 200.
-func refusal(code int, body []byte) error {
-	if code == http.StatusUnauthorized {
+// refusal explains an answer that is none of those that were asked for.
+func refusal(a answer) error {
+	if a.code == http.StatusUnauthorized {
 		return errors.New("password missing or wrong: use -P or RMILTER_PASSWORD")
 	}
 	var e struct {
 		Error string `json:"error"`
 	}
-	if json.Unmarshal(body, &e) == nil && e.Error != "" {
-		return fmt.Errorf("HTTP %d: %s", code, e.Error)
+	if json.Unmarshal(a.body, &e) == nil && e.Error != "" {
+		return fmt.Errorf("HTTP %d: %s", a.code, e.Error)
 	}
-	return fmt.Errorf("HTTP %d, is this rmilter?", code)
+	return fmt.Errorf("HTTP %d, is this rmilter?", a.code)
 }

@@ -3,11 +3,13 @@
 // It speaks over the control socket of this machine, or over HTTP with the options
 // of rspamc: -h names the host, so that help is --help only. The exit codes of
 // status are for monitoring: 0 ok, 1 degraded, 2 not filtering, 3 unreachable, which
-// includes that the daemon refused to answer. A command line that is not understood
-// ends with 64.
+// includes that the daemon refused to answer. The other commands end with 0 when all
+// went well, 1 when the answer is no, and 3 as status. A command line that is not
+// understood ends with 64.
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -88,6 +90,8 @@ func (a *app) commands() *cobra.Command {
 	f.StringVar(&a.socket, "socket", "", "`PATH` of the control socket (default "+defaultSocket+")")
 	f.BoolVar(&a.json, "json", false, "print JSON")
 	root.AddCommand(a.statusCommand(), a.versionCommand())
+	root.AddCommand(a.configtestCommand(), a.configdumpCommand())
+	root.AddCommand(a.reloadCommand(), a.pwCommand())
 	return root
 }
 
@@ -110,6 +114,17 @@ func (a *app) versionCommand() *cobra.Command {
 			return nil
 		},
 	}
+}
+
+// printAnswer prints the JSON of an answer itself: it may hold more than this program
+// knows.
+func (a *app) printAnswer(body []byte) error {
+	var out bytes.Buffer
+	if err := json.Indent(&out, bytes.TrimSpace(body), "", "  "); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "%s\n", out.Bytes())
+	return nil
 }
 
 func (a *app) printJSON(v any) error {

@@ -58,19 +58,31 @@ func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 // daemon serves a status on a unix socket and on TCP.
 func daemon(t *testing.T, password string, status metrics.Status) (socket, host string) {
 	t.Helper()
-	s, err := controller.New(controller.Options{
+	return serve(t, controller.Options{
 		Status: func() metrics.Status { return status },
 		Policy: controller.Policy{Password: password},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+}
+
+// shortDir is a directory with a short name: socket paths end at 104 bytes.
+func shortDir(t *testing.T) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "ctl")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "control.sock")
+	return dir
+}
+
+// serve runs a controller on a unix socket and on TCP.
+func serve(t *testing.T, o controller.Options) (socket, host string) {
+	t.Helper()
+	s, err := controller.New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	socket = filepath.Join(shortDir(t), "control.sock")
 	unix, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)

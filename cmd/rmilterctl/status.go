@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,13 +30,7 @@ func (a *app) statusCommand() *cobra.Command {
 			}
 			a.code = exitCode(s.State)
 			if a.json {
-				// The answer itself: it may hold more than this program knows.
-				var out bytes.Buffer
-				if err := json.Indent(&out, bytes.TrimSpace(answer), "", "  "); err != nil {
-					return err
-				}
-				fmt.Fprintf(a.stdout, "%s\n", out.Bytes())
-				return nil
+				return a.printAnswer(answer)
 			}
 			fmt.Fprint(a.stdout, renderStatus(s))
 			return nil

@@ -15,6 +15,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"rmilter/internal/filter"
 	"rmilter/internal/policy"
@@ -27,6 +28,7 @@ type Config struct {
 	Filter filter.Config
 	Policy policy.Config
 	Server Server
+	Later  Later  // read and checked, not served by this version
 	Hash   string // six hex digits over the names and texts of all files
 
 	top *ucl.Section // the declarations, with the origins of the values
@@ -45,7 +47,7 @@ type Options struct {
 
 // Default returns the defaults.
 func Default() *Config {
-	c := &Config{Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Server: DefaultServer()}
+	c := &Config{Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Server: DefaultServer(), Later: DefaultLater()}
 	c.top = c.sections()
 	return c
 }
@@ -78,7 +80,7 @@ func Load(path string, o Options) (*Config, []ucl.Diagnostic, error) {
 	l.Diagnostics.Append(&unused, ucl.Fault)
 	ucl.Resolve(context.Background(), c.top, o.Lookup, &l.Diagnostics)
 	ucl.Finish(c.top)
-	c.check(o.FS, &l.Diagnostics)
+	c.check(o, l)
 	if o.DataDir != "" {
 		c.Server.DataDir = ucl.String(o.DataDir)
 	}
@@ -95,33 +97,46 @@ func Load(path string, o Options) (*Config, []ucl.Diagnostic, error) {
 	return c, remarks, nil
 }
 
-// check finds faults that only the machine can tell.
-func (c *Config) check(fsys fs.FS, ds *ucl.Diagnostics) {
-	dir := string(c.Server.TempDir)
-	info, err := fs.Stat(fsys, relative(dir))
-	if o := c.option("tempdir"); (err != nil || !info.IsDir()) && len(o.Origin()) > 0 {
-		ds.Add(ucl.Fault, o.Origin()[0], "tempdir: %q is no directory; expected one that exists", dir)
+// option returns an option by its path, for example `worker "controller" password`.
+func (c *Config) option(path string) *ucl.Option {
+	s, rest := c.top, path
+	for {
+		for i := range s.Options {
+			if s.Options[i].Name == rest {
+				return &s.Options[i]
+			}
+		}
+		if s, rest = within(s, rest); s == nil {
+			panic("config: no option " + path)
+		}
 	}
 }
 
-// option returns an option of the top level.
-func (c *Config) option(name string) *ucl.Option {
-	for i := range c.top.Options {
-		if c.top.Options[i].Name == name {
-			return &c.top.Options[i]
+// within returns the section within s with whose title a path begins, and the rest of
+// the path.
+func within(s *ucl.Section, path string) (sub *ucl.Section, rest string) {
+	for _, sub := range s.Sections {
+		if !strings.HasPrefix(path, sub.Name+" ") {
+			continue
+		}
+		for _, b := range blocks(sub) {
+			if rest, ok := strings.CutPrefix(path, b.title+" "); ok {
+				return b.section, rest
+			}
 		}
 	}
-	panic("config: no option " + name)
+	return nil, ""
 }
 
 // sections merges the sections of all packages.
 func (c *Config) sections() *ucl.Section {
 	top := &ucl.Section{Doc: "Options outside of any section."}
-	for _, list := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections(), old()} {
+	for _, list := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections(), c.Later.Sections(), rspamd(), old()} {
 		for _, s := range list {
 			merge(top, s)
 		}
 	}
+	hints(top)
 	return top
 }
 
@@ -157,6 +172,11 @@ func merge(top, s *ucl.Section) {
 	to.Options = append(to.Options, s.Options...)
 	to.Sections = append(to.Sections, s.Sections...)
 	to.Ignored = append(to.Ignored, s.Ignored...)
+	if first := to.Check; first == nil {
+		to.Check = s.Check
+	} else if s.Check != nil {
+		to.Check = func(warn func(option, format string, args ...any)) { first(warn); s.Check(warn) }
+	}
 }
 
 // RestartNeeded names the options that differ from those of the running configuration
@@ -169,7 +189,7 @@ func (c *Config) RestartNeeded(running *Config) []string {
 	}
 	var names []string
 	for _, e := range is {
-		if before := values[e.path]; e.option.Restart && (before == nil || before.Value.String() != e.option.Value.String()) {
+		if before := values[e.path]; e.option.Restart && !e.unserved && (before == nil || before.Value.String() != e.option.Value.String()) {
 			names = append(names, e.path)
 		}
 	}
@@ -178,25 +198,26 @@ func (c *Config) RestartNeeded(running *Config) []string {
 
 // An element is an option with its path, for example `worker "controller" password`.
 type element struct {
-	path   string
-	option *ucl.Option
+	path     string
+	option   *ucl.Option
+	unserved bool // this version does not act on it
 }
 
 // flatten returns all options of a section and of those within it.
 func flatten(s *ucl.Section) []element {
 	var list []element
-	var walk func(s *ucl.Section, prefix string)
-	walk = func(s *ucl.Section, prefix string) {
+	var walk func(s *ucl.Section, prefix string, unserved bool)
+	walk = func(s *ucl.Section, prefix string, unserved bool) {
 		for i := range s.Options {
-			list = append(list, element{prefix + s.Options[i].Name, &s.Options[i]})
+			list = append(list, element{prefix + s.Options[i].Name, &s.Options[i], unserved || s.Options[i].Unserved})
 		}
 		for _, sub := range s.Sections {
 			for _, b := range blocks(sub) {
-				walk(b.section, prefix+b.title+" ")
+				walk(b.section, prefix+b.title+" ", unserved || sub.Unserved)
 			}
 		}
 	}
-	walk(s, "")
+	walk(s, "", false)
 	return list
 }
 
@@ -207,23 +228,26 @@ type block struct {
 }
 
 // blocks returns what stands for a section in the effective configuration: itself, or
-// the blocks of a keyed one that there are, those with known keys in any case.
+// the blocks of a keyed one that there are, those with known keys in any case. What has
+// no options is left out.
 func blocks(s *ucl.Section) []block {
-	if s.Repeat == nil {
-		return []block{{s.Name, s}}
-	}
 	var list []block
+	known := map[*ucl.Section]bool{}
+	add := func(key string, b *ucl.Section) {
+		if len(b.Options)+len(b.Sections) > 0 && !known[b] {
+			known[b] = true
+			list = append(list, block{strings.TrimSuffix(s.Name+" "+ucl.Quote(key), ` ""`), b})
+		}
+	}
+	if s.Repeat == nil {
+		add("", s)
+		return list
+	}
 	for _, key := range s.Keys {
-		list = append(list, block{s.Name + " " + ucl.Quote(key), s.Repeat(key)})
+		add(key, s.Repeat(key))
 	}
 	for _, b := range s.Blocks() {
-		known := false
-		for _, l := range list {
-			known = known || l.section == b
-		}
-		if !known && !b.Unserved {
-			list = append(list, block{s.Name + " " + ucl.Quote(b.BlockKey()), b})
-		}
+		add(b.BlockKey(), b)
 	}
 	return list
 }

@@ -116,14 +116,14 @@ func TestFileOrder(t *testing.T) {
 	}{
 		{"main", files("/etc/rmilter.conf", "max_size = 1M"), "1M | 127.0.0.0/8, [::1]/128 | 4 15"},
 		{"local merges", files("/etc/rmilter.conf", "max_size = 1M; our_networks = 192.0.2.1; actions { greylist = 1 }",
-			"/etc/rmilter.conf.local", "max_size = 2M; our_networks += 192.0.2.2; actions { reject = 2 }"), "2M | 192.0.2.1, 192.0.2.2 | 1 2"},
+			"/etc/rmilter.conf.local", "max_size = 2M; our_networks += 192.0.2.2; actions { reject = 12 }"), "2M | 192.0.2.1, 192.0.2.2 | 1 12"},
 		{"conf.d after local, by name", files("/etc/rmilter.conf", "max_size = 1M", "/etc/rmilter.conf.local", "max_size = 2M",
 			"/etc/rmilter.conf.d/20-b.conf", "max_size = 4M", "/etc/rmilter.conf.d/10-a.conf", "max_size = 3M; actions { greylist = 2 }", "/etc/rmilter.conf.d/30.bak", "max_size = 5M"), "4M | 127.0.0.0/8, [::1]/128 | 2 15"},
 		{"override replaces sections", files("/etc/rmilter.conf", "max_size = 1M; our_networks = 192.0.2.1; actions { greylist = 1 }",
 			"/etc/rmilter.conf.local", "actions { reject = 2 }", "/etc/rmilter.conf.d/x.conf", "actions { reject = 3 }",
-			"/etc/rmilter.conf.local.override", "actions { greylist = 7 }; our_networks += 192.0.2.9"), "1M | 192.0.2.1, 192.0.2.9 | 7 15"},
+			"/etc/rmilter.conf.local.override", "actions { greylist = 3 }; our_networks += 192.0.2.9"), "1M | 192.0.2.1, 192.0.2.9 | 3 15"},
 		{"override has several of one section", files("/etc/rmilter.conf", "actions { greylist = 1; reject = 2 }",
-			"/etc/rmilter.conf.local.override", "actions { greylist = 7 }\nactions { reject = 8 }"), "10M | 127.0.0.0/8, [::1]/128 | 7 8"},
+			"/etc/rmilter.conf.local.override", "actions { greylist = 3 }\nactions { reject = 8 }"), "10M | 127.0.0.0/8, [::1]/128 | 3 8"},
 		{"included and implicit: once", files("/etc/rmilter.conf", "our_networks = []\n.try_include /etc/rmilter.conf.local\n.try_include /etc/rmilter.conf.d/*.conf\nmax_size = 9M",
 			"/etc/rmilter.conf.local", "our_networks += 192.0.2.1; max_size = 1M", "/etc/rmilter.conf.d/x.conf", "our_networks += 192.0.2.2"), "9M | 192.0.2.1, 192.0.2.2 | 4 15"},
 		{"one conf.d file included", files("/etc/rmilter.conf", "our_networks = []\n.include rmilter.conf.d/b.conf",
@@ -182,6 +182,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
     our_networks = 300.1.2.3
 /etc/rmilter.conf.local:1:1: unknown worker "contoller"; did you mean controller?
     worker "contoller" { }
+/etc/rmilter.conf.local:2:25: timeout: "whatever" is not a time; expected a number with ms, s, m, h, d or w as in 30s
+    greylisting { timeout = whatever }
 /etc/rmilter.conf.d/a.conf:1:23: spam_header: "X Spam" can't name the spam header; expected a header field's name that begins with X-
     spamd { spam_header = "X Spam" }
 /etc/rmilter.conf.d/a.conf:2:7: log: "loudly" is not known here; expected auto, journald, syslog or stderr
@@ -202,8 +204,8 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	var e *ucl.Error
-	if !errors.As(err, &e) || len(e.Faults) != 13 {
-		t.Errorf("got %T with other than 13 faults", err)
+	if !errors.As(err, &e) || len(e.Faults) != 14 {
+		t.Errorf("got %T with other than 14 faults", err)
 	}
 }
 
@@ -281,8 +283,8 @@ func TestWorkers(t *testing.T) {
 		{"bare, by the included name", `worker { password = x; .include "$CONFDIR/worker-controller.inc" }`, password},
 		{"keys within", `worker { controller { password = x } }`, password},
 		{"merged", "worker controller { }\nworker controller { password = x }", password},
-		{"lists add up", "worker controller { bind_socket = \"localhost:1\"; bind_socket = \"*:2\"; secure_ip = 192.0.2.1; secure_ip = \"::1\" }",
-			"worker \"controller\" {\n    bind_socket = localhost:1, \"*:2\";\n    password = \"\";\n    enable_password = \"\";\n    secure_ip = 192.0.2.1, [::1]/128;\n}\n"},
+		{"lists add up", "worker controller { bind_socket = \"localhost:1\"; bind_socket = \"127.0.0.1:2\"; secure_ip = 192.0.2.1; secure_ip = \"::1\" }",
+			"worker \"controller\" {\n    bind_socket = localhost:1, 127.0.0.1:2;\n    password = \"\";\n    enable_password = \"\";\n    secure_ip = 192.0.2.1, [::1]/128;\n}\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if diff := cmp.Diff(c.want, dump(t, mustLoad(t, c.in), "worker")); diff != "" {
@@ -308,7 +310,7 @@ func TestRestartNeeded(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"max_size = 2M; bind_socket = fd:3; worker controller { password = b }", ""},
 		{"bind_socket = fd:3, fd:4; data_dir = /x", "bind_socket data_dir"},
-		{"bind_socket = fd:3; worker controller { bind_socket = \"*:1\" }", `worker "controller" bind_socket`},
+		{"bind_socket = fd:3; worker controller { bind_socket = \"localhost:1\" }", `worker "controller" bind_socket`},
 	} {
 		if got := strings.Join(mustLoad(t, c.in).RestartNeeded(before), " "); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.in, got, c.want)
@@ -367,7 +369,7 @@ func TestDump(t *testing.T) {
 	if strings.Contains(b.String(), "hunter2") {
 		t.Error("the password is shown")
 	}
-	if err := c.Dump(&b, "nothing", false); err == nil || err.Error() != `no section "nothing"` {
+	if err := c.Dump(&b, "nothing", false); err == nil || err.Error() != `no section or option "nothing"` {
 		t.Errorf("got %v for a section that is none", err)
 	}
 }
@@ -416,8 +418,8 @@ func TestRealFiles(t *testing.T) {
 func TestControlSockets(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "unix:/run/rmilter/control.sock true, 127.0.0.1:11334 true",
-		"control_socket = \"\"; worker controller { bind_socket = \"*:1\", /run/x }": "*:1 false, unix:/run/x false",
-		"control_socket = /run/c; worker controller { bind_socket = [] }":            "unix:/run/c false",
+		"control_socket = \"\"; worker controller { bind_socket = \"*:1\", /run/x; password = x }": "*:1 false, unix:/run/x false",
+		"control_socket = /run/c; worker controller { bind_socket = [] }":                          "unix:/run/c false",
 	} {
 		var got []string
 		c := mustLoad(t, in)

@@ -61,6 +61,9 @@ func Example() string {
 	}
 	w.options(c.top, 0, "")
 	for _, s := range c.top.Sections {
+		if s.Unserved {
+			continue
+		}
 		for _, t := range templates(s) {
 			b.WriteString("\n")
 			writeProse(&b, "# ", s.Doc)
@@ -74,17 +77,9 @@ func Example() string {
 
 // screenLine returns one line of the first screen.
 func (c *Config) screenLine(line screenLine) string {
-	all := map[string]*ucl.Option{}
-	for _, e := range flatten(c.top) {
-		all[e.path] = e.option
-	}
 	var parts []string
 	for _, name := range strings.Fields(line.options) {
-		path := strings.TrimSpace(line.section + " " + name)
-		o := all[path]
-		if o == nil {
-			panic("config: no option " + path)
-		}
+		o := c.option(strings.TrimSpace(line.section + " " + name))
 		value := o.Value.String()
 		if line.off && o.Example != "" {
 			value = o.Example
@@ -147,6 +142,9 @@ func (w *exampleWriter) options(s *ucl.Section, depth int, prefix string) {
 	}
 	for i := range s.Options {
 		o := &s.Options[i]
+		if o.Unserved {
+			continue
+		}
 		if depth == 0 || i > 0 {
 			w.WriteString(gap)
 		}

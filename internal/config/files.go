@@ -32,12 +32,20 @@ func newLoader(main string, fsys fs.FS, hostname string) *ucl.Loader {
 // builtin are the files that rspamd brings and that blocks for it include. Their
 // content is rmilter's defaults.
 func builtin() map[string]string {
-	texts := map[string]string{}
-	for _, name := range []string{
-		"worker-normal.inc", "worker-controller.inc", "worker-proxy.inc", "worker-fuzzy.inc",
-		"modules.conf", "common.conf", "options.inc", "logging.inc", "metrics.conf", "actions.conf", "groups.conf",
-		"statistic.conf", "composites.conf", "settings.conf",
+	names := []string{
+		"worker-normal.inc", "worker-controller.inc", "worker-proxy.inc", "worker-fuzzy.inc", "worker-hs_helper.inc",
+		"rspamd.conf", "rspamd.sysvinit.conf", "rspamd.systemd.conf", "workers.conf", "common.conf", "modules.conf",
+		"options.inc", "options.conf", "logging.inc", "logging.conf", "metrics.conf", "actions.conf", "groups.conf",
+		"statistic.conf", "composites.conf", "settings.conf", "cgp.inc", "lang_detection.inc",
+	}
+	for _, group := range []string{
+		"content", "excess", "fuzzy", "headers", "hfilter", "mime_types", "mua", "phishing", "policies", "rbl", "statistics",
+		"subject", "surbl", "url_suspect", "whitelist",
 	} {
+		names = append(names, group+"_group.conf")
+	}
+	texts := map[string]string{}
+	for _, name := range names {
 		texts[name] = ""
 	}
 	return texts
@@ -56,7 +64,7 @@ func relative(name string) string {
 func readFiles(l *ucl.Loader, main string) (trees []*ucl.Block, replaced *ucl.Block) {
 	add := func(name string) *ucl.Block {
 		b := l.Read(name)
-		typeWorkers(b)
+		translate(b, &l.Diagnostics)
 		trees = append(trees, b)
 		return b
 	}
@@ -106,44 +114,4 @@ func sectionName(d *ucl.Directive) string {
 		return ""
 	}
 	return strings.Join(append([]string{d.Name}, d.Keys...), " ")
-}
-
-// typeWorkers gives every `worker { }` without a name in quotes the one that its type
-// directive says or that the name of an included file tells, and takes the type
-// directives away.
-func typeWorkers(b *ucl.Block) {
-	for _, d := range b.Directives {
-		if d.Name != "worker" || d.Value.Kind != ucl.BlockKind {
-			continue
-		}
-		kind := includedWorker(d.Value.Block)
-		var kept []*ucl.Directive
-		for _, inner := range d.Value.Block.Directives {
-			if inner.Name == "type" && inner.Value.Kind == ucl.TextKind {
-				kind = inner.Value.Text
-				continue
-			}
-			kept = append(kept, inner)
-		}
-		d.Value.Block.Directives = kept
-		if len(d.Keys) == 0 && kind != "" {
-			d.Keys = []string{kind}
-		}
-	}
-}
-
-// includedWorker returns the worker type for which rspamd's file of that name stands.
-func includedWorker(b *ucl.Block) string {
-	kind := ""
-	for _, name := range b.Includes {
-		word, isWorker := strings.CutPrefix(path.Base(name), "worker-")
-		word, isInc := strings.CutSuffix(word, ".inc")
-		if isWorker && isInc {
-			kind = word
-		}
-	}
-	if kind == "proxy" {
-		return "rspamd_proxy"
-	}
-	return kind
 }

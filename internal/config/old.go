@@ -2,37 +2,27 @@ package config
 
 import "rmilter/internal/ucl"
 
-// old declares the directives of old rmilter.conf files and of rspamd's quick start
-// that this version does not act on. Those with a note are obsolete for good; the
-// others wait for a version that serves them, and leave this list when a package
-// declares them.
+// old declares the directives of old rmilter.conf files that are obsolete for good.
 func old() []*ucl.Section {
 	return []*ucl.Section{
-		{Ignored: append(unservedSections(),
-			ucl.Ignored{Name: "tempfiles_mode", Note: "files in tempdir always have mode 0600"},
-			ucl.Ignored{Name: "use_dcc", Note: "DCC is no longer asked"},
-			ucl.Ignored{Name: "dcc", Note: "DCC is no longer asked"},
-			ucl.Ignored{Name: "use_redis", Note: "a section redis { } says the same"},
-			ucl.Ignored{Name: "spf_domains", Note: "there is no list of domains for SPF any more"},
-			ucl.Ignored{Name: "rule", Note: "rules of the old milter; use actions { } and settings { }"},
-			ucl.Ignored{Name: "beanstalk", Note: "queues are no longer fed"},
-			ucl.Ignored{Name: "id_regexp", Note: "message ids are taken as they are"},
-			ucl.Ignored{Name: "lifetime", Note: "use the options of greylisting { }"},
-		)},
+		{Ignored: []ucl.Ignored{
+			{Name: "tempfiles_mode", Note: "files in tempdir always have mode 0600"},
+			{Name: "use_dcc", Note: "DCC is no longer asked"},
+			{Name: "dcc", Note: "DCC is no longer asked"},
+			{Name: "use_redis", Note: "a section redis { } says the same"},
+			{Name: "spf_domains", Note: "there is no list of domains for SPF any more"},
+			{Name: "rule", Note: "rules of the old milter; use actions { } and settings { }"},
+			{Name: "beanstalk", Note: "queues are no longer fed; use redis { copy_channel; }"},
+			{Name: "id_regexp", Note: "message ids are taken as they are"},
+			{Name: "lifetime", Note: "use the options of greylisting { }"},
+			{Name: "clamav_servers", Note: "use clamav { servers; }"},
+			{Name: "clamav_connect_timeout", Note: "use clamav { connect_timeout; }"},
+			{Name: "clamav_port_timeout", Note: "use clamav { results_timeout; }"},
+			{Name: "clamav_results_timeout", Note: "use clamav { results_timeout; }"},
+			{Name: "memcached_servers", Note: "use redis { servers; }"},
+		}},
 		{Name: "spamd", Ignored: oldSpamd()},
 	}
-}
-
-// unservedSections are sections which are accepted whole.
-func unservedSections() []ucl.Ignored {
-	var list []ucl.Ignored
-	for _, name := range []string{
-		"clamav", "redis", "memcached", "limits", "greylisting", "dkim", "dns",
-		"classifier", "metric", "group", "symbols", "rbl", "surbl", "modules", "options", "logging", "composites",
-	} {
-		list = append(list, ucl.Ignored{Name: name})
-	}
-	return list
 }
 
 // oldSpamd are the directives of spamd { }, which once told where rspamd was.
@@ -42,11 +32,11 @@ func oldSpamd() []ucl.Ignored {
 		waits  = "rmilter judges mail itself; there is no rspamd to wait for"
 	)
 	return []ucl.Ignored{
-		{Name: "spamd_greylist"}, {Name: "trace_symbol"}, {Name: "trace_addr"},
 		{Name: "servers", Note: itself},
 		{Name: "also_check", Note: itself},
 		{Name: "compression", Note: itself},
 		{Name: "spamd_settings_id", Note: itself + "; use settings \"NAME\" { }"},
+		{Name: "timeout", Note: waits},
 		{Name: "connect_timeout", Note: waits},
 		{Name: "results_timeout", Note: waits},
 		{Name: "error_time", Note: waits},

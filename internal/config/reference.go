@@ -59,6 +59,10 @@ main file.
 | networks | ` + "`192.0.2.1`, `192.0.2.0/24`, `[2001:db8::]/32`" + `, host names (looked up at start and reload) |
 | recipients | ` + "`user`" + ` (at any domain), ` + "`@domain`, `user@domain`" + ` |
 | sockets | ` + "`inet:PORT@HOST`, `inet6:PORT@[ADDRESS]`, `unix:PATH`, `fd:N`, `systemd:NAME`, `HOST:PORT`, `*:PORT`" + ` |
+| servers | ` + "`HOST`, `HOST:PORT`, `[ADDRESS]:PORT`, `/PATH`" + `; at most 32 |
+| bucket | ` + "`BURST:RATE`" + ` with the rate for each second, as in ` + "`20:0.0166`, or `\"100 / 1h\"`" + `; ` + "`0:0`" + ` is off |
+| regular expression | ` + "`/PATTERN/FLAGS`" + ` with the flags ` + "`i`, `m`, `s`" + `, or the pattern alone |
+| text of several lines | ` + "`<<EOD`" + `, the lines, and ` + "`EOD`" + ` on a line of its own |
 
 `
 
@@ -73,21 +77,15 @@ func Reference() string {
 	for _, s := range c.top.Sections {
 		writeSection(&b, s, "", 2)
 	}
-	b.WriteString("## Directives without effect\n\nOld files may have them. They are accepted, with a warning.\n\n| Directive | Why |\n|---|---|\n")
-	var unserved []string
-	for _, i := range ignored(c.top) {
-		if i.Note == "" {
-			unserved = append(unserved, "`"+i.Name+"`")
-			continue
-		}
-		fmt.Fprintf(&b, "| `%s` | %s |\n", i.Name, cell(i.Note))
-	}
-	b.WriteString("\nThis version accepts these and does not serve them yet: " + strings.Join(unserved, ", ") + ".\n")
+	writeOld(&b, c.top)
 	return b.String()
 }
 
 // writeSection writes a section and those within it.
 func writeSection(b *strings.Builder, s *ucl.Section, prefix string, depth int) {
+	if s.Unserved {
+		return
+	}
 	for _, t := range templates(s) {
 		fmt.Fprintf(b, "%s `%s%s { }`\n\n%s\n\n", strings.Repeat("#", depth), prefix, t.title, s.Doc)
 		writeTable(b, t.section)
@@ -102,6 +100,9 @@ func writeTable(b *strings.Builder, s *ucl.Section) {
 	b.WriteString("| Option | Default | Meaning |\n|---|---|---|\n")
 	for i := range s.Options {
 		o := &s.Options[i]
+		if o.Unserved {
+			continue
+		}
 		text := o.Doc
 		if o.Restart {
 			text += " A change needs a restart."
@@ -120,20 +121,3 @@ func writeTable(b *strings.Builder, s *ucl.Section) {
 
 // cell returns a text for the cell of a table.
 func cell(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
-
-// ignored returns what a section and those within it ignore, with the sections' names.
-func ignored(s *ucl.Section) []ucl.Ignored {
-	var list []ucl.Ignored
-	add := func(s *ucl.Section, prefix string) {
-		for _, i := range s.Ignored {
-			list = append(list, ucl.Ignored{Name: prefix + i.Name, Note: i.Note})
-		}
-	}
-	add(s, "")
-	for _, sub := range s.Sections {
-		for _, t := range templates(sub) {
-			add(t.section, t.title+" ")
-		}
-	}
-	return list
-}

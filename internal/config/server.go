@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -80,7 +81,7 @@ func (c *Server) top() []ucl.Option {
 		{Name: "max_connections", Value: ucl.Within(&c.MaxConnections, 1, 1_000_000), Restart: true,
 			Doc: "Milter connections that are served at once, 1 to 1000000. Mail on further ones is deferred."},
 		{Name: "shutdown_timeout", Value: ucl.Within(&c.ShutdownTimeout, 0, 600*second),
-			Doc: "How long the open sessions of our own users are served after a stop, at most 10m. Others are told to try again at their next message."},
+			Doc: "How long the open sessions of our own users and of trusted relays are served after a stop, at most 10m. Others are told to try again at their next message."},
 		{Name: "data_dir", Value: &pathValue{&c.DataDir, false}, Restart: true,
 			Doc: "Directory for what is to outlive a restart."},
 		{Name: "tempdir", Value: &pathValue{&c.TempDir, false}, Restart: true, Default: "$TMPDIR, else /tmp", Example: `"/var/tmp"`,
@@ -94,7 +95,7 @@ func (c *Server) top() []ucl.Option {
 		{Name: "format", Value: ucl.Enum(&c.Format, "text", "json"), Restart: true,
 			Doc: "Form of the log lines: text or json."},
 		{Name: "log_level", Value: ucl.Enum(&c.LogLevel, "error", "warn", "info", "debug"),
-			Doc: "The least important lines that are logged: error, warn, info or debug. info has one line for each message."},
+			Doc: "The least important lines that are logged: error, warn, info or debug. info has one line for each message, debug one for each SMTP session, too."},
 		{Name: "syslog_name", Value: &nameValue{&c.SyslogName, "a name without blanks, at most 48 characters", isIdent}, Restart: true,
 			Doc: "The daemon's name in the log."},
 		{Name: "control_socket", Value: &pathValue{&c.ControlSocket, true}, Restart: true,
@@ -113,10 +114,10 @@ func (c *Server) worker() *ucl.Section {
 		Options: []ucl.Option{
 			{Name: "bind_socket", Value: &c.Controller.BindSocket, Restart: true, Gather: true,
 				Doc: "Where HTTP is served: HOST:PORT, *:PORT for all addresses, or a path. [] for nowhere."},
-			{Name: "password", Value: &c.Controller.Password, Example: `"change me"`,
-				Doc: "Opens what only reads. Without a password that is open to all who can connect."},
-			{Name: "enable_password", Value: &c.Controller.EnablePassword, Example: `"change me, too"`,
-				Doc: "Opens what changes something. Without it password does, and without either only the control socket."},
+			{Name: "password", Value: &passwordValue{&c.Controller.Password}, Example: `"change me"`,
+				Doc: "Opens what only reads, and without enable_password what changes something, too. In plain text or as rmilterctl pw prints it. Without any password reading is open to all who can connect."},
+			{Name: "enable_password", Value: &passwordValue{&c.Controller.EnablePassword}, Example: `"change me, too"`,
+				Doc: "Opens everything, in the same forms. Without any password only the control socket and secure_ip can change something."},
 			{Name: "secure_ip", Value: &c.Controller.SecureIP, Gather: true, Example: "192.0.2.10, [2001:db8::10]",
 				Doc: "Clients that need no password and have full rights: addresses, networks or host names."},
 		},
@@ -128,7 +129,8 @@ func (c *Server) worker() *ucl.Section {
 			{Name: "task_timeout", Note: "each request has its own time limit"},
 		},
 	}
-	unserved := &ucl.Section{Name: "worker", Unserved: true}
+	controller.Check = c.Controller.check
+	unserved := &ucl.Section{Name: "worker", Unserved: true, Opaque: true}
 	return &ucl.Section{
 		Name: "worker",
 		Key:  "TYPE",
@@ -138,12 +140,34 @@ func (c *Server) worker() *ucl.Section {
 			switch key {
 			case "controller":
 				return controller
-			case "normal", "rspamd_proxy", "fuzzy":
+			case "normal", "rspamd_proxy", "fuzzy", "fuzzy_storage", "hs_helper", "http_proxy", "log_helper", "lua", "smtp_proxy":
 				return unserved
 			}
 			return nil
 		},
 	}
+}
+
+// check finds what opens the controller to others.
+func (c *Controller) check(warn func(option, format string, args ...any)) {
+	for _, s := range c.BindSocket {
+		if far := s.Kind == ucl.Inet || s.Kind == ucl.Inet6 || s.Kind == ucl.TCP; far && !loopback(s.Host) && !c.Password.IsSet() && !c.EnablePassword.IsSet() {
+			warn("bind_socket", "%s can be reached from other machines, and there is no password; expected password = TEXT, or a socket of 127.0.0.1", s)
+			break
+		}
+	}
+	if c.Password.IsSet() && c.Password.Equal(c.EnablePassword) {
+		warn("enable_password", "who knows password may change everything, too, as both are the same; expected two, or password alone")
+	}
+	if p, broad := c.SecureIP.TooBroad(); broad {
+		warn("secure_ip", "%s is nearly everybody, who gets full rights without a password; expected your own addresses", p)
+	}
+}
+
+// loopback tells whether a host can be reached from this machine only.
+func loopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && a.IsLoopback()
 }
 
 // A ControlSocket is a place where the controller listens.

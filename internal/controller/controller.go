@@ -1,12 +1,13 @@
-// Package controller answers programs and people over HTTP: today whether the
-// daemon lives (/ping) and how it is (/status).
+// Package controller answers programs and people over HTTP: whether the daemon lives
+// (/ping) and how it is (/status), and it has the configuration read again (/reload).
 //
 // It serves two kinds of listeners. A unix socket is trusted: who may open it is a
 // matter of its file mode. On TCP the Host header must name this machine, so that
 // no web page can reach the daemon through a name of its own (DNS rebinding), and
-// a password is asked for once one is configured. Nothing can be changed over
-// HTTP. The listeners are opened by the caller, which knows addresses and modes;
-// the package knows nothing of milter and scanning.
+// a password is asked for once one is configured. What changes something needs a
+// password or an address that the policy names, and no web page may ask for it. The
+// listeners are opened by the caller, which knows addresses and modes; the package
+// knows nothing of milter and scanning.
 package controller
 
 import (
@@ -22,28 +23,41 @@ import (
 	"rmilter/internal/metrics"
 )
 
-// ErrEncryptedPassword is returned for a password that is not in plain text but
-// looks like rspamd's encrypted form ($1$…, $2$…), which is not understood yet.
-// It is never taken as plain text: a file that shows it would give access.
-var ErrEncryptedPassword = errors.New("controller: encrypted passwords ($1$…, $2$…) are not supported yet")
-
 // Options are what a Server is made of. Status is required.
 type Options struct {
-	Status         func() metrics.Status // what /status tells; called for each request, from many goroutines
-	Policy         Policy                // who may ask
-	Log            *slog.Logger          // nil: no log
-	MaxConnections int                   // open at once on each listener; 0 means 200
+	Status         func() metrics.Status  // what /status tells; called for each request, from many goroutines
+	Reload         func() (Reload, error) // what /reload does, called like Status; an error is that nothing was tried; nil: no /reload
+	WrongPassword  func()                 // called for each, like Status; may be nil
+	Policy         Policy                 // who may ask
+	Log            *slog.Logger           // nil: no log
+	Now            func() time.Time       // the clock; nil: time.Now
+	MaxConnections int                    // open at once on each listener; 0 means 200
 }
 
-// Policy says who may ask over TCP. A reload may replace it.
+// A Reload tells what happened when the configuration was read again. The names in its
+// JSON form are a contract. The remarks are as rmilter -t prints them, each with its
+// place; the line of the file may stand below, after a line feed.
+type Reload struct {
+	Success  bool     `json:"success"`  // false: there are faults, and the configuration before stays
+	Config   string   `json:"config"`   // the main file
+	Hash     string   `json:"hash"`     // of the configuration in force now
+	Faults   []string `json:"faults"`   // why it cannot be used; never null, as the lists below
+	Warnings []string `json:"warnings"` // what is probably not as it was meant
+	Notices  []string `json:"notices"`  // what has no effect
+	Restart  []string `json:"restart"`  // options that have changed and keep their old values until a restart
+}
+
+// Policy says who may ask over TCP. A reload may replace it. Passwords are in plain text
+// or encrypted, see package password.
 type Policy struct {
-	// Password opens what only reads; "" leaves it open to all who can connect.
-	// Plain text only, see ErrEncryptedPassword.
+	// Password opens what only reads; "" leaves it open to all who can connect, unless
+	// there is an EnablePassword.
 	Password string
-	// EnablePassword opens it too; later what changes something.
+	// EnablePassword opens it too, and what changes something. When it is "", Password
+	// does.
 	EnablePassword string
-	// SecureIP tells which clients need no password; nil means none. Requests that
-	// a proxy has passed on need one all the same.
+	// SecureIP tells which clients need no password for anything; nil means none.
+	// Requests that a proxy has passed on need one all the same.
 	SecureIP func(netip.Addr) bool
 	// Hosts are names and addresses, without ports, that a Host header may carry
 	// besides localhost, loopback addresses and the address that was connected to.
@@ -52,11 +66,11 @@ type Policy struct {
 
 // A Server answers HTTP requests. Its methods are safe for concurrent use.
 type Server struct {
-	status func() metrics.Status
-	log    *slog.Logger
-	max    int
+	opts   Options
+	lock   *lock
 	policy atomic.Pointer[guard]
 	table  map[string]endpoint
+	origin *http.CrossOriginProtection
 
 	tcp  *http.Server
 	unix *http.Server
@@ -73,15 +87,19 @@ const (
 	idleTimeout       = 60 * time.Second
 )
 
-// New returns a server that listens nowhere yet, or ErrEncryptedPassword.
+// New returns a server that listens nowhere yet. An error is about a password that
+// claims to be encrypted and isn't.
 func New(o Options) (*Server, error) {
-	s := &Server{status: o.Status, log: o.Log, max: o.MaxConnections}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if s.max <= 0 {
-		s.max = maxConnections
+	if o.Now == nil {
+		o.Now = time.Now
 	}
+	if o.MaxConnections <= 0 {
+		o.MaxConnections = maxConnections
+	}
+	s := &Server{opts: o, lock: newLock(o), origin: http.NewCrossOriginProtection()}
 	if err := s.SetPolicy(o.Policy); err != nil {
 		return nil, err
 	}
@@ -91,10 +109,11 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// SetPolicy replaces the policy for all requests that come after it. On
-// ErrEncryptedPassword the old one stays.
+// SetPolicy replaces the policy for all requests that come after it. On an error, which
+// is as that of New, the old one stays. It must not be called from several goroutines
+// at once.
 func (s *Server) SetPolicy(p Policy) error {
-	g, err := newGuard(p)
+	g, err := newGuard(p, s.lock, s.policy.Load())
 	if err != nil {
 		return err
 	}
@@ -110,7 +129,7 @@ func (s *Server) Serve(l net.Listener) error {
 	if l.Addr().Network() == "unix" {
 		h = s.unix
 	}
-	err := h.Serve(newLimited(l, s.max))
+	err := h.Serve(newLimited(l, s.opts.MaxConnections))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
@@ -142,6 +161,6 @@ func (s *Server) newHTTP(trusted bool) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(s.opts.Log.Handler(), slog.LevelWarn),
 	}
 }

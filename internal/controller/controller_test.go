@@ -135,48 +135,6 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-func TestWrongPasswordLogged(t *testing.T) {
-	s, log := newServer(t, Policy{Password: "a"})
-	h := &handler{server: s}
-	for _, password := range []string{"", "b"} {
-		r := httptest.NewRequest("GET", "/status", nil)
-		r.Host = "127.0.0.1"
-		r.Header.Set("Password", password)
-		h.ServeHTTP(httptest.NewRecorder(), r)
-	}
-	got := log.String()
-	if strings.Count(got, "wrong password") != 1 || !strings.Contains(got, "client=192.0.2.1:1234") {
-		t.Errorf("got log %q, want one line with the client's address", got)
-	}
-}
-
-func TestSetPolicy(t *testing.T) {
-	s, _ := newServer(t, Policy{Password: "old"})
-	ask := func(password string) int {
-		r := httptest.NewRequest("GET", "/status", nil)
-		r.Host = "127.0.0.1"
-		r.Header.Set("Password", password)
-		w := httptest.NewRecorder()
-		(&handler{server: s}).ServeHTTP(w, r)
-		return w.Code
-	}
-	if err := s.SetPolicy(Policy{Password: "$1$salt$key"}); !errors.Is(err, ErrEncryptedPassword) {
-		t.Errorf("SetPolicy, encrypted: got %v, want ErrEncryptedPassword", err)
-	}
-	if got := ask("old"); got != 200 {
-		t.Errorf("old password after a bad policy: got %d, want 200", got)
-	}
-	if err := s.SetPolicy(Policy{Password: "new"}); err != nil {
-		t.Fatal(err)
-	}
-	if got, gotNew := ask("old"), ask("new"); got != 401 || gotNew != 200 {
-		t.Errorf("old and new password: got %d, %d, want 401, 200", got, gotNew)
-	}
-	if _, err := New(Options{Status: fixedStatus, Policy: Policy{Password: "$2$a$b"}}); !errors.Is(err, ErrEncryptedPassword) {
-		t.Errorf("New, encrypted: got %v, want ErrEncryptedPassword", err)
-	}
-}
-
 // listenUnix opens a socket under a short path: socket paths end at 104 bytes.
 func listenUnix(t *testing.T) (net.Listener, string) {
 	t.Helper()

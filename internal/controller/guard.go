@@ -1,30 +1,56 @@
 package controller
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
+	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
-// A guard is a Policy made ready for use. It does not change.
+// A guard is a Policy made ready for use. But for what its secrets learn it does not
+// change.
 type guard struct {
-	sums     [][sha256.Size]byte   // of the passwords; none: open to all
+	keys     []key                 // the most powerful first; none: all may read
 	secureIP func(netip.Addr) bool // clients that need none; may be nil
 	hosts    map[string]bool       // canonical names and addresses
 }
 
-func newGuard(p Policy) (*guard, error) {
+// A key is a secret and what it opens.
+type key struct {
+	*secret
+	opens access
+}
+
+// newGuard makes a guard. When old isn't nil, it keeps what the secrets of that one
+// know.
+func newGuard(p Policy, l *lock, old *guard) (*guard, error) {
 	g := &guard{secureIP: p.SecureIP, hosts: make(map[string]bool)}
-	for _, password := range []string{p.Password, p.EnablePassword} {
-		if Encrypted(password) {
-			return nil, ErrEncryptedPassword
+	known := map[string]*secret{}
+	if old != nil {
+		for _, k := range old.keys {
+			known[k.text] = k.secret
 		}
-		if password != "" {
-			g.sums = append(g.sums, sha256.Sum256([]byte(password)))
+	}
+	add := func(option, text string, opens access) error {
+		if text == "" {
+			return nil
 		}
+		s, err := l.newSecret(text, known[text])
+		if err != nil {
+			return fmt.Errorf("%s: %w", option, err)
+		}
+		g.keys = append(g.keys, key{s, opens})
+		return nil
+	}
+	alone := read
+	if p.EnablePassword == "" {
+		alone = write
+	}
+	if err := errors.Join(add("enable_password", p.EnablePassword, write), add("password", p.Password, alone)); err != nil {
+		return nil, err
 	}
 	for _, h := range p.Hosts {
 		if name, addr := parseHost(h); addr.IsValid() {
@@ -36,24 +62,23 @@ func newGuard(p Policy) (*guard, error) {
 	return g, nil
 }
 
-// Encrypted recognises rspamd's "$ID$SALT$KEY" by its beginning.
-func Encrypted(password string) bool {
-	id, rest, ok := strings.Cut(strings.TrimPrefix(password, "$"), "$")
-	return ok && len(rest) > 0 && password[0] == '$' && id != "" && strings.Trim(id, "0123456789") == ""
-}
-
-// admits tells whether the password given opens what only reads. The sums are
-// compared, all of them, so that the time taken tells nothing.
-func (g *guard) admits(password string) bool {
-	if len(g.sums) == 0 {
-		return true
+// known returns what a password opens, as far as that can be told at once, and the
+// keys that may open more of what is needed. It looks at all of them, so that the time
+// taken tells nothing.
+func (g *guard) known(given *sum, needs access) (has access, unknown []key) {
+	for _, k := range g.keys {
+		matches, known := k.knows(given)
+		if matches {
+			has = max(has, k.opens)
+		}
+		if !known {
+			unknown = append(unknown, k)
+		}
 	}
-	sum := sha256.Sum256([]byte(password))
-	same := 0
-	for i := range g.sums {
-		same |= subtle.ConstantTimeCompare(sum[:], g.sums[i][:])
+	if has >= needs {
+		return has, nil
 	}
-	return same == 1
+	return has, slices.DeleteFunc(unknown, func(k key) bool { return k.opens <= has })
 }
 
 // secure tells whether a request needs no password for where it comes from. One that

@@ -3,12 +3,11 @@ package controller
 import (
 	"net/netip"
 	"regexp"
-	"strings"
 	"testing"
 )
 
 func TestKnows(t *testing.T) {
-	g, err := newGuard(Policy{Hosts: []string{"mx1.Example.com.", "192.0.2.7", "[2001:db8::7]", "proxy.example.com:443", ""}})
+	g, err := newGuard(Policy{Hosts: []string{"mx1.Example.com.", "192.0.2.7", "[2001:db8::7]", "proxy.example.com:443", ""}}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,61 +58,13 @@ func TestKnows(t *testing.T) {
 	}
 }
 
-func TestAdmits(t *testing.T) {
-	tests := []struct {
-		configured, given string
-		want              bool
-	}{
-		{"", "", true},
-		{"", "anything", true},
-		{"secret", "secret", true},
-		{"secret", "", false},
-		{"secret", "Secret", false},
-		{"secret", "secret ", false},
-		{"secret", strings.Repeat("secret", 10000), false},
-	}
-	for _, tt := range tests {
-		g, err := newGuard(Policy{Password: tt.configured})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := g.admits(tt.given); got != tt.want {
-			t.Errorf("password %q, given %.20q: got %v, want %v", tt.configured, tt.given, got, tt.want)
-		}
-	}
-}
-
-func TestEncrypted(t *testing.T) {
-	tests := []struct {
-		password string
-		want     bool
-	}{
-		{"", false},
-		{"$", false},
-		{"$$", false},
-		{"$1$", false},
-		{"$x$y", false},
-		{"1$2$3", false},
-		{"pa$1$word", false},
-		{"$100 and $200", false},
-		{"$1$salt$key", true},
-		{"$2$salt", true},
-		{"$12$salt$key", true},
-	}
-	for _, tt := range tests {
-		if got := Encrypted(tt.password); got != tt.want {
-			t.Errorf("Encrypted(%q): got %v, want %v", tt.password, got, tt.want)
-		}
-	}
-}
-
 // FuzzKnows looks for a Host header that gets in without naming this server: what
 // is known is an address, or one of three names with a port at most.
 func FuzzKnows(f *testing.F) {
 	for _, s := range []string{"", "localhost", "[::1]:1", "127.0.0.1", "evil.example:80", "[::1%evil.example]", "a]b:1", "::"} {
 		f.Add(s)
 	}
-	g, err := newGuard(Policy{Hosts: []string{"mx1.example.com"}})
+	g, err := newGuard(Policy{Hosts: []string{"mx1.example.com"}}, nil, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

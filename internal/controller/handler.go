@@ -2,33 +2,42 @@ package controller
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 )
 
-// access says who may use an endpoint on TCP. On a unix socket all is allowed.
+// access is what somebody may do, and what an endpoint needs. On a unix socket all is
+// allowed.
 type access byte
 
 const (
-	open access = iota // everybody
-	read               // needs the password when there is one
+	open  access = iota // what everybody may
+	read                // to see: needs the password when there is one
+	write               // to change something: needs a password, or an address of the policy
 )
 
 // An endpoint is one path of the API.
 type endpoint struct {
-	access access
+	needs  access
+	method string // GET, which allows HEAD too, or POST
 	serve  http.HandlerFunc
 }
 
 // endpoints is the path table. A path matches only as a whole.
 func (s *Server) endpoints() map[string]endpoint {
-	return map[string]endpoint{
-		"/ping":   {open, s.ping},
-		"/status": {read, s.showStatus},
+	table := map[string]endpoint{
+		"/ping":   {open, http.MethodGet, s.ping},
+		"/status": {read, http.MethodGet, s.showStatus},
 	}
+	if s.opts.Reload != nil {
+		table["/reload"] = endpoint{write, http.MethodPost, s.reload}
+	}
+	return table
 }
 
 // ping answers what rspamd's clients expect.
@@ -38,7 +47,25 @@ func (s *Server) ping(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) showStatus(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.status())
+	writeJSON(w, http.StatusOK, s.opts.Status())
+}
+
+// reload answers 409 when the configuration has faults and the one before stays.
+func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
+	client := r.RemoteAddr
+	if client == "@" { // how package net calls it
+		client = "control socket"
+	}
+	s.opts.Log.Info("controller: reload asked for", "client", client)
+	answer, err := s.opts.Reload()
+	switch {
+	case err != nil:
+		writeError(w, http.StatusServiceUnavailable, err.Error())
+	case !answer.Success:
+		writeJSON(w, http.StatusConflict, answer)
+	default:
+		writeJSON(w, http.StatusOK, answer)
+	}
 }
 
 // A handler answers the requests of one kind of listener.
@@ -53,32 +80,62 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	head.Set("Cache-Control", "no-store")
 	head.Set("X-Content-Type-Options", "nosniff")
 
-	g := h.server.policy.Load()
+	s := h.server
+	g := s.policy.Load()
 	if !h.trusted && !g.knows(r.Host, localAddr(r)) {
-		h.server.log.Info("controller: unknown Host refused", "host", r.Host[:min(len(r.Host), 100)], "client", r.RemoteAddr)
+		s.opts.Log.Info("controller: unknown Host refused", "host", r.Host[:min(len(r.Host), 100)], "client", r.RemoteAddr)
 		writeError(w, http.StatusForbidden, "Forbidden: the Host header does not name this server")
 		return
 	}
-	e, ok := h.server.table[r.URL.Path]
+	e, ok := s.table[r.URL.Path]
 	if !ok {
 		head.Set("Content-Type", "text/plain")
 		w.WriteHeader(http.StatusNotFound)
 		io.WriteString(w, "Not found")
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		head.Set("Allow", "GET, HEAD")
+	if r.Method != e.method && (e.method != http.MethodGet || r.Method != http.MethodHead) {
+		head.Set("Allow", strings.Replace(e.method, "GET", "GET, HEAD", 1))
 		writeError(w, http.StatusMethodNotAllowed, "Invalid method")
 		return
 	}
-	if !h.trusted && e.access != open && !g.secure(r) && !g.admits(r.Header.Get("Password")) {
-		if r.Header.Get("Password") != "" {
-			h.server.log.Warn("controller: wrong password", "client", r.RemoteAddr, "path", r.URL.Path)
+	if !h.trusted {
+		if code, message := s.refuse(g, r, e.needs); code != 0 {
+			writeError(w, code, message)
+			return
 		}
-		writeError(w, http.StatusUnauthorized, "Unauthorized")
-		return
 	}
 	e.serve(w, r)
+}
+
+// refuse returns why a request on TCP may not have what it needs, as a status and its
+// message; 0 when it may.
+func (s *Server) refuse(g *guard, r *http.Request, needs access) (int, string) {
+	// The address of a browser says nothing about who made the page in it.
+	if needs == write && s.origin.Check(r) != nil {
+		return http.StatusForbidden, "Forbidden: the request comes from a web page of another server"
+	}
+	if needs == open || g.secure(r) {
+		return 0, ""
+	}
+	if len(g.keys) == 0 {
+		if needs == read {
+			return 0, ""
+		}
+		return http.StatusForbidden, "Forbidden: without a password HTTP is read-only; use the control socket, or set enable_password or secure_ip in worker \"controller\""
+	}
+	has, err := s.lock.opens(g, r, needs)
+	switch {
+	case errors.Is(err, errTooMany):
+		return http.StatusTooManyRequests, "Too many authentication failures"
+	case err != nil:
+		return http.StatusServiceUnavailable, "The client did not wait" // nobody reads it
+	case has >= needs:
+		return 0, ""
+	case has == read:
+		return http.StatusForbidden, "Forbidden: this password only reads; use enable_password"
+	}
+	return http.StatusUnauthorized, "Unauthorized"
 }
 
 // localAddr returns the address to which the client connected.

@@ -34,6 +34,14 @@ func DefaultConfig() Config {
 func (c *Config) Sections() []*ucl.Section {
 	return []*ucl.Section{
 		{
+			Check: func(warn func(option, format string, args ...any)) {
+				if p, broad := c.OurNetworks.TooBroad(); broad {
+					warn("our_networks", "%s is nearly everybody, whose mail would be taken for yours; expected your own networks", p)
+				}
+				if p, broad := c.TrustedRelays.TooBroad(); broad {
+					warn("trusted_relays", "%s is nearly everybody, whose mail would never be refused; expected your own relays", p)
+				}
+			},
 			Options: []ucl.Option{
 				{Name: "dry_run", Value: &c.DryRun, Doc: "The first week: compute and log what would be done, and change nothing. No message is refused, marked or edited; only sessions that outlive a restart are told to try again."},
 				{Name: "our_networks", Value: &c.OurNetworks, Doc: "Clients whose mail is ours, as Postfix's mynetworks: never marked or greylisted, and scanned only with strict_auth. Networks, addresses or host names."},
@@ -49,6 +57,11 @@ func (c *Config) Sections() []*ucl.Section {
 		},
 		{
 			Name: "spamd",
+			Check: func(warn func(option, format string, args ...any)) {
+				if p, broad := c.ClientWhitelist.TooBroad(); broad {
+					warn("whitelist", "%s is nearly everybody, whose mail would not be scanned; expected your own networks", p)
+				}
+			},
 			Options: []ucl.Option{
 				{Name: "whitelist", Value: &c.ClientWhitelist, Doc: "Clients whose mail is not scanned."},
 			},

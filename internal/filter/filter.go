@@ -16,6 +16,7 @@ import (
 	"rmilter/internal/metrics"
 	"rmilter/internal/policy"
 	"rmilter/internal/spool"
+	"rmilter/internal/ucl"
 	"rmilter/milter"
 	"rmilter/scan"
 )
@@ -147,10 +148,16 @@ func (f *Filter) settings(rcpt mail.Address) policy.Settings {
 	if short != local && s.Name == policy.DefaultSettings {
 		s = f.policy.SettingsFor(short, domain)
 	}
-	if f.conf.Whitelist.Match(local, domain) || short != local && f.conf.Whitelist.Match(short, domain) {
+	if f.listed(&f.conf.Whitelist, rcpt) {
 		s.Skip = true
 	}
 	return s
+}
+
+// listed tells whether a list has a recipient, in full or without its extension.
+func (f *Filter) listed(list *ucl.Recipients, rcpt mail.Address) bool {
+	return list.Match(strings.ToLower(rcpt.Local), rcpt.Domain) ||
+		list.Match(strings.ToLower(rcpt.Strip(string(f.conf.RecipientDelimiter))), rcpt.Domain)
 }
 
 // distinct returns the settings of all recipients, each once, in the order in which
@@ -172,7 +179,7 @@ func (f *Filter) distinct(rcpts []mail.Path) []policy.Settings {
 // extended tells whether every recipient gets the extended headers.
 func (f *Filter) extended(rcpts []mail.Path) bool {
 	for _, r := range rcpts {
-		if !f.policy.ExtendedHeadersRcpt.Match(strings.ToLower(r.Local), r.Domain) {
+		if !f.listed(&f.policy.ExtendedHeadersRcpt, r.Address) {
 			return false
 		}
 	}

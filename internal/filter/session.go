@@ -3,6 +3,7 @@ package filter
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"runtime/debug"
 	"slices"
@@ -77,6 +78,9 @@ func (s *Session) Connect(c milter.Connect) {
 	s.abort()
 	s.client, s.helo = c, ""
 	s.between()
+	if s.env.Log.Enabled(context.Background(), slog.LevelDebug) {
+		s.env.Log.Debug("SMTP session", "id", s.id, "ip", c.Addr.String(), "port", c.Port, "host", c.Hostname)
+	}
 }
 
 // Helo notes the client's HELO.

@@ -17,6 +17,7 @@ type Figures struct {
 
 	open, maxOpen, inScan atomic.Int64
 	spooled, spoolLimit   atomic.Int64
+	wrongPasswords        atomic.Int64
 
 	total counts
 	today atomic.Pointer[day]
@@ -84,6 +85,9 @@ func (f *Figures) Spooled(n int64) { f.spooled.Add(n) }
 // SetSpoolLimit tells how many bytes of messages may be in flight.
 func (f *Figures) SetSpoolLimit(n int64) { f.spoolLimit.Store(n) }
 
+// WrongPassword counts a password that the controller was given and that opens nothing.
+func (f *Figures) WrongPassword() { f.wrongPasswords.Add(1) }
+
 // Raise notes a problem under its ID, which programs may rely on. Raised again,
 // it keeps its Since and takes the new text, effect and severity. A zero Since
 // means now, an empty severity Degraded. Raise tells whether the problem is new,
@@ -135,6 +139,8 @@ func (f *Figures) Snapshot() Status {
 		Today:     f.current().read(),
 		Total:     f.total.read(),
 		Problems:  f.sortedProblems(),
+
+		WrongPasswords: f.wrongPasswords.Load(),
 	}
 	if len(s.Problems) > 0 {
 		s.State = s.Problems[0].Severity

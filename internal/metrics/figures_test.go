@@ -48,6 +48,7 @@ func TestCounting(t *testing.T) {
 	f.DeadlineHit()
 	f.ChecksFailed(2)
 	f.Panicked()
+	f.WrongPassword()
 	c.add(90 * time.Minute)
 
 	got := f.Snapshot()
@@ -64,8 +65,9 @@ func TestCounting(t *testing.T) {
 		Sessions:  Sessions{Open: 2, Max: 2000, InScan: 1},
 		Spool:     Spool{Used: 3000, Limit: 256 << 20},
 		Today:     counted, Total: counted,
-		Problems: []Problem{},
-		RSS:      got.RSS,
+		Problems:       []Problem{},
+		RSS:            got.RSS,
+		WrongPasswords: 1,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Snapshot, -want +got:\n%s", diff)

@@ -31,6 +31,9 @@ type Status struct {
 	Today     Counts     `json:"today"`         // since local midnight, or since the start if that was later
 	Total     Counts     `json:"total"`         // since the start
 	Problems  []Problem  `json:"problems"`      // the worst first, then the oldest; empty when all is well
+
+	// WrongPasswords is how many the controller was given since the start.
+	WrongPasswords int64 `json:"wrong_passwords,omitempty"`
 }
 
 // Config is what Status tells about the configuration in force.

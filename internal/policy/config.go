@@ -64,17 +64,22 @@ func DefaultConfig() Config {
 // Sections declares the options; see package ucl. Blocks of settings that are read
 // are appended to c.Blocks.
 func (c *Config) Sections() []*ucl.Section {
+	actions := &ucl.Section{
+		Name:    "actions",
+		Doc:     "The scores from which actions are taken. Of several the most severe is taken; off takes it never.",
+		Options: append(c.Actions.options(false), ucl.Option{Name: "subject", Value: &c.Subject, Doc: "The subject that rewrite_subject gives a message: %s is the old subject, %d the score, %% a percent sign."}),
+	}
+	actions.Check = func(warn warnFunc) {
+		c.Actions.check(&c.Actions, actions, actions, warn)
+		c.checkSubject(warn)
+	}
 	return []*ucl.Section{
 		{Options: []ucl.Option{
-			{Name: "smtp_codes", Value: ucl.Enum(&c.SMTPCodes, RspamdCodes, RmilterCodes), Doc: "rspamd: temporary answers have code 451. rmilter: 452 for soft reject and temporary failures, as the old rmilter had it."},
+			{Name: "smtp_codes", Value: ucl.Enum(&c.SMTPCodes, RspamdCodes, RmilterCodes), Doc: "rspamd: temporary answers have code 451. rmilter: 452 for soft reject and for what tempfail_on_error defers, as the old rmilter had it."},
 		}},
-		{Name: "spamd", Doc: "What is done with spam.", Options: c.spamd()},
-		{
-			Name:    "actions",
-			Doc:     "The scores from which actions are taken. Of several the most severe is taken; off takes it never.",
-			Options: append(c.Actions.options(false), ucl.Option{Name: "subject", Value: &c.Subject, Doc: "The subject that rewrite_subject gives a message: %s is the old subject, %d the score, %% a percent sign."}),
-		},
-		c.settings(),
+		{Name: "spamd", Doc: "What is done with spam.", Options: c.spamd(), Check: c.checkSpamd},
+		actions,
+		c.settings(actions),
 	}
 }
 
@@ -89,13 +94,27 @@ func (c *Config) spamd() []ucl.Option {
 		{Name: "spam_no_auth_header", Value: &c.NoAuthHeader, Doc: "Accepted for compatibility and always on: the mail of our own users and networks is never marked."},
 		{Name: "extended_spam_headers", Value: &c.ExtendedHeaders, Doc: "Add X-Spamd-Result, X-Rspamd-Server, X-Rspamd-Scan-Time and X-Rspamd-Queue-ID to mail that isn't our own users'."},
 		{Name: "extended_headers_rcpt", Value: &c.ExtendedHeadersRcpt, Example: "postmaster@example.com", Doc: "Add these header fields to messages whose recipients are all listed: user, @domain or user@domain."},
-		{Name: "tempfail_on_error", Aliases: []string{"spamd_temp_fail"}, Value: &c.TempfailOnError, Doc: "Answer 451 to a message that could not be judged because something failed within rmilter. Otherwise it is accepted unmarked."},
+		{Name: "tempfail_on_error", Aliases: []string{"spamd_temp_fail"}, Value: &c.TempfailOnError, Doc: "Answer 451 to a message that could not be judged because something failed within rmilter. Otherwise it is accepted unmarked. One that could not be kept while it arrived is deferred in any case."},
 	}
 }
 
-// settings declares the blocks of settings.
-func (c *Config) settings() *ucl.Section {
-	sections := map[string]*ucl.Section{}
+// checkSpamd warns of what has no effect, or another one.
+func (c *Config) checkSpamd(warn func(option, format string, args ...any)) {
+	if sent := printable(string(c.RejectMessage), maxReply); sent != string(c.RejectMessage) {
+		warn("reject_message", "a reply has one line of printable ASCII, so it will be %q; expected such a text of at most %d characters", sent, maxReply)
+	}
+	if sent := printable(string(c.SpamHeaderValue), maxReason); sent != string(c.SpamHeaderValue) {
+		warn("spam_header_value", "a header field's value has printable ASCII only, so it will be %q; expected such a text of at most %d characters", sent, maxReason)
+	}
+	if !c.NoAuthHeader {
+		warn("spam_no_auth_header", "no has no effect, the mail of our own users and networks is never marked; expected yes, or strict_auth to refuse it")
+	}
+}
+
+// settings declares the blocks of settings, whose thresholds may be those of the main
+// section.
+func (c *Config) settings(main *ucl.Section) *ucl.Section {
+	sections, recipients := map[string]*ucl.Section{}, listed{}
 	return &ucl.Section{
 		Name: "settings",
 		Key:  "NAME",
@@ -107,7 +126,9 @@ func (c *Config) settings() *ucl.Section {
 			if s := sections[key]; s != nil {
 				return s
 			}
-			b := &Block{Name: key, Enable: true, Actions: inherited()}
+			b, number := &Block{Name: key, Enable: true, Actions: inherited()}, len(c.Blocks)
+			actions := &ucl.Section{Name: "actions", Doc: "The scores from which actions are taken for these recipients; default takes that of the main section.", Options: b.Actions.options(true)}
+			actions.Check = func(warn warnFunc) { b.Actions.check(&c.Actions, actions, main, warn) }
 			s := &ucl.Section{
 				Name: "settings",
 				Key:  "NAME",
@@ -116,7 +137,8 @@ func (c *Config) settings() *ucl.Section {
 					{Name: "enable", Value: &b.Enable, Doc: "no: these recipients want no checks. A message is left unchecked only if all its recipients want that; otherwise their thresholds count."},
 					{Name: "spamd_never_reject", Value: &b.NeverReject, Doc: "Accept what would be rejected, with the spam header; default takes what section spamd says."},
 				},
-				Sections: []*ucl.Section{{Name: "actions", Doc: "The scores from which actions are taken for these recipients; default takes that of the main section.", Options: b.Actions.options(true)}},
+				Sections: []*ucl.Section{actions},
+				Check:    func(warn warnFunc) { recipients.check(c.Blocks, number, warn) },
 			}
 			// The documentation asks for a block, too; without recipients it does
 			// nothing.
@@ -132,7 +154,7 @@ func (a *Actions) options(inherit bool) []ucl.Option {
 	const unit = " A score, or off."
 	value := func(t *Threshold) ucl.Value { return &thresholdValue{t, inherit} }
 	return []ucl.Option{
-		{Name: "greylist", Value: value(&a.Greylist), Doc: "Defer a message the first time." + unit},
+		{Name: "greylist", Value: value(&a.Greylist), Doc: "Defer a message the first time; this version delivers and logs it." + unit},
 		{Name: "add_header", Aliases: []string{"add header"}, Value: value(&a.AddHeader), Doc: "Deliver it with the spam header." + unit},
 		{Name: "rewrite_subject", Aliases: []string{"rewrite subject"}, Value: value(&a.RewriteSubject), Doc: "Deliver it with the subject marked." + unit},
 		{Name: "quarantine", Value: value(&a.Quarantine), Doc: "Let the MTA hold it." + unit},

@@ -20,7 +20,7 @@ func set(t *testing.T, sections []*ucl.Section, section, name, text string) erro
 		}
 		for _, o := range s.Options {
 			if o.Name == name {
-				return o.Value.Set(ucl.Text(text), false)
+				return o.Value.Set(ucl.TextNode(text), false)
 			}
 		}
 	}
@@ -61,9 +61,9 @@ func TestOptions(t *testing.T) {
 		for _, o := range s.Options {
 			n++
 			before := o.Value.String()
-			node := ucl.Text(strings.Trim(before, `"`))
+			node := ucl.TextNode(strings.Trim(before, `"`))
 			if before == "[]" {
-				node = ucl.List()
+				node = ucl.ListNode()
 			}
 			if err := o.Value.Set(node, false); err != nil || o.Value.String() != before {
 				t.Errorf("%s %s: default %s gives %v and %s", s.Name, o.Name, before, err, o.Value)
@@ -216,7 +216,7 @@ func TestValues(t *testing.T) {
 			}
 		}
 		before := value.String()
-		err := value.Set(ucl.Text(v.text), false)
+		err := value.Set(ucl.TextNode(v.text), false)
 		if got := value.String(); err == nil && got != v.want || err != nil && (v.want != "" || got != before) {
 			t.Errorf("%s %s = %q: got %s and error %v, want %q", v.section, v.name, v.text, got, err, v.want)
 		}

@@ -1,52 +1,88 @@
 package server
 
 import (
-	"bytes"
+	"errors"
+	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"rmilter/internal/config"
+	"rmilter/internal/controller"
 	"rmilter/internal/filter"
 	"rmilter/internal/metrics"
+	"rmilter/internal/ucl"
 	"rmilter/scan/checks"
 )
+
+// errStopping is the answer to a reload while the daemon drains.
+var errStopping = errors.New("rmilter is stopping: the next start reads the configuration")
+
+// reloadState is what status tells of the last reload.
+type reloadState struct {
+	at     time.Time // zero: none yet
+	result string    // "ok" or what was wrong
+}
 
 // newFilter builds the Filter of a configuration.
 func (d *daemon) newFilter(c *config.Config) *filter.Filter {
 	return filter.New(c.Filter, c.Policy, checks.NewScanner(checks.Patterns(c.Filter.GTUBEPatterns), time.Now), d.env)
 }
 
-// Reload reads the configuration again. When it has faults, the one in force stays and
-// the faults are logged.
-func (d *daemon) Reload() {
-	notifyReloading()
-	defer notify("READY=1\nSTATUS=filtering")
-	var said bytes.Buffer
-	conf, err := load(d.opts, &said)
-	for line := range strings.Lines(said.String()) {
-		line = strings.TrimPrefix(strings.TrimRight(line, "\n"), "rmilter: ")
-		if err == nil {
-			d.log.Warn(line)
-		} else {
-			d.log.Error(line)
+// reloadAtSignals reloads for every value, or once for several that came meanwhile. It
+// ends when wanted is closed.
+func (d *daemon) reloadAtSignals(wanted <-chan struct{}) {
+	for range wanted {
+		if _, err := d.Reload(); err != nil {
+			d.log.Info("no reload", "reason", err.Error())
 		}
 	}
+}
+
+// Reload reads the configuration again. When it has faults, the one in force stays.
+// What happened is logged and returned. Reloads take turns. An error is that the daemon
+// is stopping, and nothing was read.
+func (d *daemon) Reload() (controller.Reload, error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	if !d.notifyAlive(notifyReloading) {
+		return controller.Reload{}, errStopping
+	}
+	defer d.notifyAlive(notifyReady)
+	conf, remarks, err := config.Load(d.opts.ConfigPath, config.Options{DataDir: d.opts.DataDir})
+	if err == nil {
+		err = d.control.SetPolicy(d.controlPolicy(conf))
+	}
+	faults := faultsOf(err)
+	d.logDiagnostics(append(remarks, faults...))
+	answer := controller.Reload{Success: err == nil, Config: d.opts.ConfigPath, Restart: []string{}}
+	answer.Faults, answer.Warnings, answer.Notices = texts(faults, ucl.Fault), texts(remarks, ucl.Warning), texts(remarks, ucl.Notice)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reload.at = time.Now()
 	if err != nil {
-		d.reload.result, _, _ = strings.Cut(err.Error(), "\n")
-		d.figures.Raise(metrics.Problem{ID: "config", Severity: metrics.Degraded, Text: "configuration not reloaded: " + d.reload.result,
-			Effect: "the one before is in force"})
-		d.log.Error("configuration not reloaded: the one before stays", "config", d.opts.ConfigPath)
-		return
+		d.keep(faults[0])
+	} else {
+		answer.Restart = append(answer.Restart, conf.RestartNeeded(d.started)...)
+		d.apply(conf, answer.Restart)
 	}
-	for _, name := range conf.RestartNeeded(d.started) {
+	answer.Hash = d.conf.Hash
+	return answer, nil
+}
+
+// keep notes that the configuration in force stays. d.mu is held.
+func (d *daemon) keep(first ucl.Diagnostic) {
+	first.Line = ""
+	d.reload.result = first.String()
+	d.figures.Raise(metrics.Problem{ID: "config", Severity: metrics.Degraded, Text: "configuration not reloaded: " + d.reload.result,
+		Effect: "the one before is in force"})
+	d.log.Error("configuration not reloaded: the one before stays", "config", d.opts.ConfigPath)
+}
+
+// apply puts a configuration into force, but for the options that need a restart. d.mu
+// is held.
+func (d *daemon) apply(conf *config.Config, restart []string) {
+	for _, name := range restart {
 		d.log.Warn("a changed option needs a restart; the old value stays", "option", name)
-	}
-	if err := d.control.SetPolicy(d.controlPolicy(conf)); err != nil {
-		d.log.Error("controller's password stays as it was", "reason", err.Error())
 	}
 	d.conf = conf
 	d.level.Set(logLevel(conf, d.opts))
@@ -54,6 +90,53 @@ func (d *daemon) Reload() {
 	d.reload.result = "ok"
 	d.figures.Clear("config")
 	d.log.Info("configuration reloaded", "config", d.opts.ConfigPath, "hash", conf.Hash)
+}
+
+// faultsOf takes the error of a load apart.
+func faultsOf(err error) []ucl.Diagnostic {
+	var all *ucl.Error
+	if !errors.As(err, &all) {
+		if err == nil {
+			return nil
+		}
+		return []ucl.Diagnostic{{Severity: ucl.Fault, Text: err.Error()}}
+	}
+	faults := all.Faults
+	if all.More > 0 {
+		faults = append(faults, ucl.Diagnostic{Severity: ucl.Fault, Text: fmt.Sprintf("and %d further faults", all.More)})
+	}
+	return faults
+}
+
+// logDiagnostics gives each remark one line of the log.
+func (d *daemon) logDiagnostics(list []ucl.Diagnostic) {
+	for _, diag := range list {
+		log := d.log.Warn
+		switch diag.Severity {
+		case ucl.Fault:
+			log = d.log.Error
+		case ucl.Notice:
+			log = d.log.Info
+		}
+		line := diag.Line
+		diag.Line = ""
+		if line == "" {
+			log(diag.String())
+		} else {
+			log(diag.String(), "line", line)
+		}
+	}
+}
+
+// texts returns the remarks of a severity as rmilter -t prints them, never nil.
+func texts(list []ucl.Diagnostic, s ucl.Severity) []string {
+	all := []string{}
+	for _, diag := range list {
+		if diag.Severity == s {
+			all = append(all, diag.String())
+		}
+	}
+	return all
 }
 
 // logLevel is the level in force.

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -70,20 +69,17 @@ type daemon struct {
 	failed    chan error // listeners that ended by themselves
 	serving   sync.WaitGroup
 
-	mu     sync.Mutex     // guards what follows
-	conf   *config.Config // in force
-	reload reloadState
-	down   map[string]bool // listeners that have failed, by address
+	reloading sync.Mutex // one reload at a time; locked before mu
+
+	mu       sync.Mutex     // guards what follows
+	conf     *config.Config // in force
+	reload   reloadState
+	draining bool
+	down     map[string]bool // listeners that have failed, by address
 
 	started *config.Config // at the start: what needs a restart is still as it says
 
 	ballast []byte // never touched, so no memory; see ballastSize
-}
-
-// reloadState is what status tells of the last reload.
-type reloadState struct {
-	at     time.Time // zero: none yet
-	result string    // "ok" or what was wrong
 }
 
 // Run is the daemon from start to end. It returns the exit code of the process; what
@@ -119,12 +115,7 @@ func Run(o Options, stderr io.Writer) int {
 // the faults, a line each.
 func load(o Options, w io.Writer) (*config.Config, error) {
 	conf, diags, err := config.Load(o.ConfigPath, config.Options{DataDir: o.DataDir})
-	for _, d := range diags {
-		fmt.Fprintf(w, "rmilter: %s\n", d)
-	}
-	if err != nil {
-		fmt.Fprintf(w, "rmilter: %v\n", err)
-	}
+	config.Report(w, "rmilter: ", diags, err)
 	return conf, err
 }
 
@@ -215,7 +206,13 @@ func (d *daemon) start() error {
 // flows all the same; a configured one that cannot be had is an error.
 func (d *daemon) startControl(passed map[string][]net.Listener) (err error) {
 	c := &d.conf.Server
-	d.control, err = controller.New(controller.Options{Status: d.status, Policy: d.controlPolicy(d.conf), Log: d.log})
+	d.control, err = controller.New(controller.Options{
+		Status:        d.status,
+		Reload:        d.Reload,
+		WrongPassword: d.figures.WrongPassword,
+		Policy:        d.controlPolicy(d.conf),
+		Log:           d.log,
+	})
 	if err != nil {
 		return err
 	}
@@ -243,23 +240,15 @@ func (d *daemon) startControl(passed map[string][]net.Listener) (err error) {
 	return nil
 }
 
-// controlPolicy says who may ask the controller. A password in a form that isn't
-// understood opens nothing over TCP; the unix socket is there all the same.
+// controlPolicy says who may ask the controller.
 func (d *daemon) controlPolicy(c *config.Config) controller.Policy {
 	w := &c.Server.Controller
-	p := controller.Policy{
+	return controller.Policy{
 		Password:       w.Password.Reveal(),
 		EnablePassword: w.EnablePassword.Reveal(),
 		SecureIP:       w.SecureIP.Contains,
-		Hosts:          []string{string(c.Server.Hostname)},
+		Hosts:          []string{d.env.Hostname}, // a change needs a restart
 	}
-	for name, password := range map[string]*string{"password": &p.Password, "enable_password": &p.EnablePassword} {
-		if controller.Encrypted(*password) {
-			d.log.Warn("encrypted passwords are not supported yet: it opens nothing; use the control socket or secure_ip", "option", name)
-			*password = rand.Text()
-		}
-	}
-	return p
 }
 
 func writePidfile(path string) error {
@@ -296,30 +285,34 @@ func (d *daemon) serve(l listener) {
 func (d *daemon) run(signals <-chan os.Signal) int {
 	alive, stopWatchdog := watchdog()
 	defer stopWatchdog()
+	reload := make(chan struct{}, 1)
+	d.serving.Go(func() { d.reloadAtSignals(reload) })
 	health := time.NewTicker(healthInterval)
 	defer health.Stop()
 	for _, l := range d.listeners {
 		d.log.Info("listening", "service", l.name, "address", l.address)
-		if limit := d.conf.Server.ShutdownTimeout.Std(); l.inherited && l.name == "milter" && limit > maxQueued {
+		if limit := d.started.Server.ShutdownTimeout.Std(); l.inherited && l.name == "milter" && limit > maxQueued {
 			d.log.Warn("shutdown_timeout is longer than Postfix waits for a new connection (milter_connect_timeout 30s): at a restart new mail may pass unfiltered",
 				"shutdown_timeout", limit.String())
 		}
 	}
 	d.log.Info("started", "version", metrics.Version, "config", d.opts.ConfigPath)
-	notify("READY=1\nSTATUS=filtering")
+	d.notifyAlive(notifyReady)
 
 	var drained chan struct{}        // closed when the drain has ended
 	hurry := context.CancelFunc(nil) // ends the drain at once
 	for {
 		select {
 		case <-drained:
+			close(reload)
 			d.end()
 			return exitOK
 		case sig := <-signals:
 			switch {
 			case sig == syscall.SIGHUP || sig == syscall.SIGUSR1:
-				if drained == nil {
-					d.Reload()
+				select {
+				case reload <- struct{}{}:
+				default: // one that hasn't begun yet
 				}
 			case drained == nil:
 				drained, hurry = d.drain(sig)
@@ -341,12 +334,13 @@ func (d *daemon) run(signals <-chan os.Signal) int {
 
 // drain begins the end: sessions are served to theirs, for shutdown_timeout at most.
 func (d *daemon) drain(sig os.Signal) (chan struct{}, context.CancelFunc) {
+	d.milter.Drain() // before anybody is told of it
 	d.mu.Lock()
+	d.draining = true
 	timeout := d.conf.Server.ShutdownTimeout.Std()
-	d.mu.Unlock()
-	d.milter.Drain()                  // before anybody is told of it
 	extra := timeout + 10*time.Second // to part and to hand over
 	notify(fmt.Sprintf("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%d", extra.Microseconds()))
+	d.mu.Unlock()
 	d.log.Info("draining", "signal", sig.String(), "connections", d.milter.Open(), "timeout", timeout.String())
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	done := make(chan struct{})

@@ -407,27 +407,6 @@ func TestCannotStart(t *testing.T) {
 	}
 }
 
-// TestEncryptedPassword has a password that isn't understood: it must open nothing,
-// and not keep the mail filter from starting.
-func TestEncryptedPassword(t *testing.T) {
-	r := boot(t, "worker \"controller\" { password = \"$1$salt$key\"; }\n")
-	url := "http://" + r.listeners[2].Addr().String() + "/status"
-	for _, password := range []string{"", "$1$salt$key"} {
-		req, err := http.NewRequest("GET", url, nil)
-		must(t, err)
-		req.Header.Set("Password", password)
-		resp, err := http.DefaultClient.Do(req)
-		must(t, err)
-		resp.Body.Close()
-		if resp.StatusCode != http.StatusUnauthorized {
-			t.Errorf("password %q: got %s, want 401", password, resp.Status)
-		}
-	}
-	if !strings.Contains(r.logged(), "encrypted passwords are not supported") || strings.Contains(r.logged(), "$1$salt") {
-		t.Errorf("log: %s", r.logged())
-	}
-}
-
 // TestCrowded has more MTAs connect than there may be.
 func TestCrowded(t *testing.T) {
 	r := boot(t, "max_connections = 1;\n")

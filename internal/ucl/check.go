@@ -24,6 +24,9 @@ func (c *checker) section(s *Section, path string) {
 	if s.Name != "" && !sentence(s.Doc) && s.Key == "" {
 		c.fail("%s: the documentation is no sentence: %q", path, s.Doc)
 	}
+	if s.Opaque && (!s.Unserved || len(s.Words()) > 0) {
+		c.fail("%s: an opaque section is unserved and declares nothing", path)
+	}
 	c.words(s, path)
 	for i := range s.Options {
 		c.option(&s.Options[i], path)
@@ -89,6 +92,10 @@ func (c *checker) option(o *Option, path string) {
 	}
 	if o.Default != "" && o.Example == "" {
 		c.fail("%s: a default in words needs an example", path)
+	}
+	if o.Required { // its default is no value
+		c.reread(o, path, "example", o.Example)
+		return
 	}
 	before := o.Value.String()
 	c.reread(o, path, "default", before)

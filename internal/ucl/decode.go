@@ -11,8 +11,14 @@ import (
 // It goes on after a fault, so that all are told at once. It may be called several
 // times with the trees of several files; call [Finish] after the last one.
 func Decode(b *Block, s *Section, ds *Diagnostics) {
-	d := &decoder{root: s, ds: ds, words: map[*Section]map[string]entry{}, warned: map[*source]bool{}, unserved: map[place]*unserved{}}
+	if s.told == nil {
+		s.told = map[place]bool{}
+	}
+	d := &decoder{root: s, ds: ds, words: map[*Section]map[string]entry{}, warned: map[*source]bool{}, unserved: map[place]*unserved{}, added: map[*Option][]*Directive{}}
 	d.block(b, s, s.Name)
+	for _, o := range d.lists {
+		d.flush(o)
+	}
 	d.notices()
 }
 
@@ -46,7 +52,10 @@ type decoder struct {
 	words    map[*Section]map[string]entry
 	warned   map[*source]bool // files whose mode was complained about
 	unserved map[place]*unserved
-	order    []place // of unserved
+	order    []place                  // of unserved
+	added    map[*Option][]*Directive // what adds to a list, until flush
+	lists    []*Option                // the keys of added
+	within   int                      // unserved sections around the present one: theirs is the only notice
 }
 
 // An entry is what a word means in a section; one field is set.
@@ -90,8 +99,12 @@ func (d *decoder) lookUp(s *Section, word string) (entry, bool) {
 
 // block decodes a block into a section. The path is the section's name for people.
 func (d *decoder) block(b *Block, s *Section, path string) {
-	if s.Unserved {
+	if s.Opaque {
 		return
+	}
+	if s.Unserved {
+		d.within++
+		defer func() { d.within-- }()
 	}
 	for _, dir := range b.Directives {
 		e, ok := d.lookUp(s, dir.Name)
@@ -101,9 +114,9 @@ func (d *decoder) block(b *Block, s *Section, path string) {
 		case e.ignored != nil:
 			d.ignore(dir, e.ignored, path)
 		case e.option != nil:
-			d.option(dir, e.option)
+			d.option(dir, e.option, path)
 		default:
-			d.section(dir, e.section)
+			d.section(dir, e.section, path)
 		}
 	}
 }
@@ -123,6 +136,9 @@ func (d *decoder) ignore(dir *Directive, i *Ignored, path string) {
 
 // notServed notes a directive for the notices.
 func (d *decoder) notServed(at place, dir *Directive) {
+	if d.within > 0 || at.block != "" && d.root.told[at] {
+		return
+	}
 	u := d.unserved[at]
 	if u == nil {
 		u = &unserved{pos: dir.Pos}
@@ -137,6 +153,9 @@ func (d *decoder) notServed(at place, dir *Directive) {
 // notices tells about what this version does not serve, once for each section.
 func (d *decoder) notices() {
 	for _, at := range d.order {
+		if at.block != "" {
+			d.root.told[at] = true
+		}
 		u := d.unserved[at]
 		what := strings.Join(u.names, ", ")
 		if at.block != "" {
@@ -150,8 +169,9 @@ func (d *decoder) notices() {
 }
 
 // option sets an option.
-func (d *decoder) option(dir *Directive, o *Option) {
-	if len(dir.Keys) > 0 || dir.Value.Kind == BlockKind {
+func (d *decoder) option(dir *Directive, o *Option, path string) {
+	blocker, _ := o.Value.(interface{ IsBlock() bool })
+	if len(dir.Keys) > 0 || dir.Value.Kind == BlockKind && (blocker == nil || !blocker.IsBlock()) {
 		d.ds.Add(Fault, dir.Pos, "%s is a directive; expected %s = VALUE instead of a section", dir.Name, o.Name)
 		return
 	}
@@ -160,6 +180,10 @@ func (d *decoder) option(dir *Directive, o *Option) {
 	}
 	add := dir.Add
 	lister, _ := o.Value.(interface{ IsList() bool })
+	if dir.Value.nothing && (lister == nil || !lister.IsList()) {
+		d.ds.Add(Fault, dir.Pos, noValue, quoteFor(dir.Name))
+		return
+	}
 	if add && (lister == nil || !lister.IsList()) {
 		d.ds.Add(Fault, dir.Pos, "%s takes one value; expected = instead of +=", dir.Name)
 		return
@@ -170,16 +194,65 @@ func (d *decoder) option(dir *Directive, o *Option) {
 			d.ds.Add(Warning, dir.Pos, "%s was set before in line %d; this line replaces that one", dir.Name, o.set[n-1].line)
 		}
 	}
-	if err := o.Value.Set(dir.Value, add); err != nil {
-		d.faults(dir, err)
-		return
-	}
-	if !add {
+	if add {
+		if d.added[o] == nil {
+			d.lists = append(d.lists, o)
+		}
+		d.added[o] = append(d.added[o], dir)
+	} else {
+		d.flush(o)
+		err := o.Value.Set(dir.Value, false)
+		if d.warnings(dir, dir.Value); err != nil {
+			d.faults(dir, err)
+			return
+		}
 		o.set = nil
+	}
+	if o.Unserved {
+		d.notServed(place{section: path}, dir)
 	}
 	o.set = append(o.set, dir.Pos)
 	o.priority = dir.Priority
 	d.guard(dir, o)
+}
+
+// flush adds to a list what several directives add to it, all at once: a list is copied
+// when it grows, so that values never share their memory.
+func (d *decoder) flush(o *Option) {
+	dirs := d.added[o]
+	if len(dirs) == 0 {
+		return
+	}
+	d.added[o] = dirs[:0]
+	n := dirs[0].Value
+	if len(dirs) > 1 {
+		n = &Node{Kind: ListKind, Pos: n.Pos}
+		for _, dir := range dirs {
+			if dir.Value.Kind == ListKind && !dir.Value.Mirrored {
+				n.Items = append(n.Items, dir.Value.Items...)
+			} else {
+				n.Items = append(n.Items, dir.Value)
+			}
+		}
+	}
+	err := o.Value.Set(n, true)
+	for _, dir := range dirs {
+		d.warnings(dir, dir.Value)
+	}
+	if err != nil {
+		d.faults(dirs[0], err)
+	}
+}
+
+// warnings tells what a Value noted about its node and those within it.
+func (d *decoder) warnings(dir *Directive, n *Node) {
+	for _, text := range n.warnings {
+		d.ds.Add(Warning, n.Pos, "%s: %s", dir.Name, text)
+	}
+	n.warnings = nil
+	for _, item := range n.Items {
+		d.warnings(dir, item)
+	}
 }
 
 // guard warns about a password in a file which everybody can read.
@@ -210,9 +283,9 @@ func (d *decoder) faults(dir *Directive, err error) {
 }
 
 // section decodes one or several blocks of a section.
-func (d *decoder) section(dir *Directive, s *Section) {
+func (d *decoder) section(dir *Directive, s *Section, path string) {
 	blocks := []*Node{dir.Value}
-	if dir.Value.Kind == ListKind {
+	if dir.Value.Kind == ListKind && !dir.Value.nothing {
 		blocks = dir.Value.Items
 	}
 	for _, n := range blocks {
@@ -222,15 +295,23 @@ func (d *decoder) section(dir *Directive, s *Section) {
 		}
 		switch {
 		case s.Repeat != nil:
-			d.repeated(dir, n.Block, s)
+			d.repeated(dir, n.Block, s, path)
 		case len(dir.Keys) > 0:
 			d.ds.Add(Fault, dir.Pos, "section %s takes no name; expected %s", dir.Name, s.form())
 		default:
 			if s.Unserved {
-				d.notServed(place{block: s.Name}, dir)
+				d.notServed(place{path, s.Name}, dir)
 			}
+			s.begins(dir)
 			d.block(n.Block, s, s.Name)
 		}
+	}
+}
+
+// begins notes where a section stands.
+func (s *Section) begins(dir *Directive) {
+	if !s.pos.IsValid() {
+		s.pos = dir.Pos
 	}
 }
 
@@ -246,7 +327,7 @@ func (s *Section) form() string {
 }
 
 // repeated decodes a block of a section with Repeat.
-func (d *decoder) repeated(dir *Directive, b *Block, s *Section) {
+func (d *decoder) repeated(dir *Directive, b *Block, s *Section, path string) {
 	key := ""
 	switch len(dir.Keys) {
 	case 0:
@@ -260,7 +341,8 @@ func (d *decoder) repeated(dir *Directive, b *Block, s *Section) {
 	switch {
 	case target != nil:
 		target.key = key
-		if !slices.Contains(s.blocks, target) {
+		if !target.listed {
+			target.listed = true
 			s.blocks = append(s.blocks, target)
 		}
 		name := s.Name
@@ -268,22 +350,44 @@ func (d *decoder) repeated(dir *Directive, b *Block, s *Section) {
 			name += " " + Quote(key)
 		}
 		if target.Unserved {
-			d.notServed(place{block: name}, dir)
+			d.notServed(place{path, name}, dir)
 		}
+		target.begins(dir)
+		d.required(dir, b, target, name)
 		d.block(b, target, name)
+	case key != "" && len(s.Keys) == 0:
+		d.ds.Add(Fault, dir.Pos, "section %s cannot be named %s; expected another name", s.Name, quoteFor(key))
 	case key != "":
 		hint := suggest(key, s.Keys)
-		if hint == "" && len(s.Keys) > 0 {
+		if hint == "" {
 			hint = "; expected " + orList(s.Keys)
 		}
 		d.ds.Add(Fault, dir.Pos, "unknown %s %s%s", s.Name, quoteFor(key), hint)
 	default:
-		d.keysWithin(dir, b, s)
+		d.keysWithin(dir, b, s, path)
+	}
+}
+
+// required tells which of the required options a block lacks.
+func (d *decoder) required(dir *Directive, b *Block, s *Section, path string) {
+	var all, missing []string
+	for i := range s.Options {
+		o := &s.Options[i]
+		if !o.Required {
+			continue
+		}
+		all = append(all, o.Name)
+		if !slices.ContainsFunc(b.Directives, func(d *Directive) bool { return d.Name == o.Name || slices.Contains(o.Aliases, d.Name) }) {
+			missing = append(missing, o.Name)
+		}
+	}
+	if missing != nil {
+		d.ds.Add(Fault, dir.Pos, "section %s lacks %s; expected %s", path, strings.Join(missing, " and "), strings.Join(all, ", "))
 	}
 }
 
 // keysWithin decodes `settings { vip { } }`, which means `settings "vip" { }`.
-func (d *decoder) keysWithin(dir *Directive, b *Block, s *Section) {
+func (d *decoder) keysWithin(dir *Directive, b *Block, s *Section, path string) {
 	for _, inner := range b.Directives {
 		if inner.Value.Kind != BlockKind || len(inner.Keys) > 0 {
 			d.ds.Add(Fault, dir.Pos, "section %s has no name; expected %s", dir.Name, s.form())
@@ -291,7 +395,7 @@ func (d *decoder) keysWithin(dir *Directive, b *Block, s *Section) {
 		}
 	}
 	for _, inner := range b.Directives {
-		d.repeated(&Directive{Name: dir.Name, Keys: []string{inner.Name}, Pos: inner.Pos, Value: inner.Value}, inner.Value.Block, s)
+		d.repeated(&Directive{Name: dir.Name, Keys: []string{inner.Name}, Pos: inner.Pos, Value: inner.Value}, inner.Value.Block, s, path)
 	}
 }
 
@@ -299,6 +403,10 @@ func (d *decoder) keysWithin(dir *Directive, b *Block, s *Section) {
 func (d *decoder) unknown(dir *Directive, s *Section, path string) {
 	if d.ds.full(Fault) { // the search for a similar word is the costly part
 		d.ds.count[Fault]++
+		return
+	}
+	if secretName(dir.glued) {
+		d.ds.Add(Fault, dir.Pos, behindSecret, dir.glued)
 		return
 	}
 	kind := "directive"
@@ -309,15 +417,15 @@ func (d *decoder) unknown(dir *Directive, s *Section, path string) {
 	if path != "" {
 		where = " in section " + path
 	}
-	hint := suggest(dir.Name, s.known())
-	if home := d.home(dir.Name, d.root, s); home != "" {
-		hint = "; it belongs " + home
-	}
+	hint := d.hint(dir, s)
 	if dir.glued != "" {
 		hint += fmt.Sprintf(`; expected ";" before it, or quotes around the value of %s`, dir.glued)
 	}
 	d.ds.Add(Fault, dir.Pos, "unknown %s %s%s%s", kind, quoteFor(dir.Name), where, hint)
 }
+
+// behindSecret is said of what may be a part of a password.
+const behindSecret = "unexpected text behind %s; expected quotes around its value"
 
 // known returns the names of a section, for suggestions.
 func (s *Section) known() []string {
@@ -331,17 +439,18 @@ func (s *Section) known() []string {
 	return names
 }
 
-// home returns where a word is known, when that is not in the section but
-// elsewhere.
-func (d *decoder) home(word string, in, not *Section) string {
-	if e, ok := d.lookUp(in, word); ok && in != not && (e.option != nil || e.section != nil) {
+// home returns where a directive is known, when that is not in the section but
+// elsewhere; a block is known where there is such a section, and nothing else is.
+func (d *decoder) home(dir *Directive, in, not *Section) string {
+	e, _ := d.lookUp(in, dir.Name)
+	if block := dir.Value.Kind == BlockKind; in != not && (e.section != nil && block || e.option != nil && !block) {
 		if in == d.root {
 			return "at the top level, outside of any section"
 		}
 		return "in section " + in.Name
 	}
 	for _, sub := range in.Sections {
-		if home := d.home(word, sub, not); home != "" {
+		if home := d.home(dir, sub, not); home != "" {
 			return home
 		}
 	}

@@ -159,6 +159,9 @@ func TestDecodeRemarks(t *testing.T) {
 		{"unknown section", "greylist { }", "a.conf:1:1: unknown section \"greylist\"\n    greylist { }"},
 		{"unknown section, near", "graylisting { }", "a.conf:1:1: unknown section \"graylisting\"; did you mean greylisting?\n    graylisting { }"},
 		{"belongs elsewhere", "timeout = 5m", "a.conf:1:1: unknown directive \"timeout\"; it belongs in section greylisting\n    timeout = 5m"},
+		{"a section of that name belongs nowhere", "timeout { }", "a.conf:1:1: unknown section \"timeout\"\n    timeout { }"},
+		{"nothing for one value, a section", "max_size = ;\ngreylisting = ;\nour_networks = ;", "a.conf:1:1: \"max_size\" has no value; expected one after it\n    max_size = ;\n" +
+			"a.conf:2:15: greylisting is a section; expected greylisting { }\n    greylisting = ;"},
 		{"belongs to the top", "greylisting { max_size = 1 }", "a.conf:1:15: unknown directive \"max_size\" in section greylisting; it belongs at the top level, outside of any section\n    greylisting { max_size = 1 }"},
 		{"no semicolon before it", "greylisting { greylisted_message = Try later mode = 5 }", "a.conf:1:46: unknown directive \"mode\" in section greylisting; expected \";\" before it, or quotes around the value of greylisted_message\n    greylisting { greylisted_message = Try later mode = 5 }"},
 		{"value at fault", "max_size = 10X", "a.conf:1:12: max_size: \"10X\" is not a size; expected a number of bytes, or one with k, m or g as in 10M\n    max_size = 10X"},
@@ -173,7 +176,7 @@ func TestDecodeRemarks(t *testing.T) {
 		{"unknown key", `worker "contoller" { }`, "a.conf:1:1: unknown worker \"contoller\"; did you mean controller?\n    worker \"contoller\" { }"},
 		{"unknown key, nothing near", `worker "fuzzy" { }`, "a.conf:1:1: unknown worker \"fuzzy\"; expected controller or normal\n    worker \"fuzzy\" { }"},
 		{"unknown key within", `worker { fuzzy { } }`, "a.conf:1:10: unknown worker \"fuzzy\"; expected controller or normal\n    worker { fuzzy { } }"},
-		{"refused key within, any other is known", `settings { a { } refused { } }`, "a.conf:1:18: unknown settings \"refused\"\n    settings { a { } refused { } }"},
+		{"refused key within, any other is known", `settings { a { } refused { } }`, "a.conf:1:18: section settings cannot be named \"refused\"; expected another name\n    settings { a { } refused { } }"},
 		{"no keys within", `settings { reject = 1 }`, "a.conf:1:1: section settings has no name; expected settings \"NAME\" { }\n    settings { reject = 1 }"},
 		{"list of sections", "greylisting = [{ timeout = 1s }, { timeot = 2s }, x]", "a.conf:1:36: unknown directive \"timeot\" in section greylisting; did you mean timeout?\n    greylisting = [{ timeout = 1s }, { timeot = 2s }, x]\n" +
 			"a.conf:1:51: greylisting is a section; expected greylisting { }\n    greylisting = [{ timeout = 1s }, { timeot = 2s }, x]"},

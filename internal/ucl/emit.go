@@ -1,60 +1,82 @@
 package ucl
 
 import (
+	"strconv"
 	"strings"
 )
 
-// Format writes a tree in the language. Reading it again gives the same tree but
-// for positions; includes are written as what they brought.
+// Format writes a tree in the language. Reading it again gives the same tree but for
+// positions. Includes are written as what they brought, with its priority.
 func Format(b *Block) string {
-	var w strings.Builder
-	formatBlock(&w, b, 0)
-	return w.String()
+	var f formatter
+	f.block(b, 0)
+	return f.String()
 }
 
-func formatBlock(w *strings.Builder, b *Block, depth int) {
+type formatter struct {
+	strings.Builder
+	priority int // in force
+}
+
+func (f *formatter) block(b *Block, depth int) {
 	for _, d := range b.Directives {
-		indent(w, depth)
-		w.WriteString(formatName(d.Name))
+		if d.Priority != f.priority {
+			f.priority = d.Priority
+			f.WriteString(".priority " + strconv.Itoa(f.priority) + "\n")
+		}
+		f.indent(depth)
+		f.WriteString(formatName(d.Name))
 		for _, key := range d.Keys {
-			w.WriteByte(' ')
-			w.WriteString(Quote(key))
+			f.WriteString(" " + Quote(key))
 		}
 		switch {
 		case d.Value.Kind == BlockKind && !d.Add:
-			w.WriteByte(' ')
-			formatNode(w, d.Value, depth)
-			w.WriteByte('\n')
+			f.WriteByte(' ')
+			f.node(d.Value, depth)
+			f.WriteByte('\n')
 			continue
 		case d.Add:
-			w.WriteString(" += ")
+			f.WriteString(" += ")
 		default:
-			w.WriteString(" = ")
+			f.WriteString(" = ")
 		}
-		formatNode(w, d.Value, depth)
-		w.WriteString(";\n")
+		if doc, ok := heredoc(d.Value.Text); ok {
+			f.WriteString(doc + "\n")
+			continue
+		}
+		f.node(d.Value, depth)
+		f.WriteString(";\n")
 	}
 }
 
-// formatNode writes a value. Lists are always arrays: they have no ambiguity.
-func formatNode(w *strings.Builder, n *Node, depth int) {
-	switch n.Kind {
-	case TextKind:
-		w.WriteString(quoteItem(n.Text))
-	case ListKind:
-		w.WriteByte('[')
+// node writes a value. Lists are always arrays: they have no ambiguity.
+func (f *formatter) node(n *Node, depth int) {
+	switch {
+	case n.Kind == TextKind:
+		f.WriteString(quoteItem(n.Text))
+	case n.nothing:
+	case n.Kind == ListKind:
+		opening, closing := byte('['), byte(']')
+		if n.Mirrored {
+			opening, closing = '{', '}'
+		}
+		f.WriteByte(opening)
 		for i, item := range n.Items {
 			if i > 0 {
-				w.WriteString(", ")
+				f.WriteString(", ")
 			}
-			formatNode(w, item, depth)
+			if n.Mirrored && item.Kind == TextKind { // in braces a bare word may be a name
+				f.WriteString(Quote(item.Text))
+			} else {
+				f.node(item, depth)
+			}
 		}
-		w.WriteByte(']')
-	case BlockKind:
-		w.WriteString("{\n")
-		formatBlock(w, n.Block, depth+1)
-		indent(w, depth)
-		w.WriteByte('}')
+		f.WriteByte(closing)
+	case n.Kind == BlockKind:
+		f.WriteString("{\n")
+		f.block(n.Block, depth+1)
+		f.indent(depth)
+		f.WriteByte('}')
 	}
 }
 
@@ -63,15 +85,11 @@ func formatName(name string) string {
 		return `""`
 	}
 	for i := range len(name) {
-		if !isNameByte(name[i]) {
+		if !isNameByte(name[i]) || name[0] == '-' {
 			return Quote(name)
 		}
 	}
 	return name
 }
 
-func indent(w *strings.Builder, depth int) {
-	for range depth {
-		w.WriteString("    ")
-	}
-}
+func (f *formatter) indent(depth int) { f.WriteString(strings.Repeat("    ", depth)) }

@@ -17,7 +17,7 @@ func (l *Loader) expand(raw string, escapes bool) string {
 	}
 	var b strings.Builder
 	b.Grow(len(raw))
-	for i := 0; i < len(raw); {
+	for i := 0; i < len(raw) && !l.stopped; {
 		n, text := 1, ""
 		switch {
 		case raw[i] == '$':
@@ -43,6 +43,7 @@ func (l *Loader) variable(s string) (int, string) {
 		return 2, "$$"
 	}
 	if n, value, ok := l.lookUp(s); ok {
+		l.grow(len(value))
 		return n, value
 	}
 	return 1, "$"

@@ -23,6 +23,7 @@ func FuzzParse(f *testing.F) {
 		`{"a":[1,{"b":"\u00e4"}],"c":null}`,
 		"/* a /* b */ */ a += [x, y]; .include(try=true,priority=2) \"$CONFDIR/x\"",
 		"a = \"x\nb = 'y\nc = <<E\nd {", "a = {b, c}, [d]; e f = g h; i = j k = l",
+		"a = \"x\\ny\"; b = {c, d}; .priority 3\ne = -5, '$A'; f = ; \"g h\" += { i = <<E\n\nE\n}",
 		"\ufeffa = 1\r\n\x00\xff .try_include *.conf", "a = x\"y\" “z” = = { ] }",
 	} {
 		f.Add(s)
@@ -42,12 +43,45 @@ func FuzzParse(f *testing.F) {
 		}
 		once := Format(b)
 		again := &Loader{Vars: l.Vars}
-		b = again.ReadText("again", once)
+		reread := again.ReadText("again", once)
 		if err := again.Diagnostics.Err(); err != nil {
 			t.Fatalf("%q is written as\n%s\nwhich has faults:\n%v", text, once, err)
 		}
-		if twice := Format(b); twice != once {
-			t.Errorf("%q is written as\n%s\nwhich is then written as\n%s", text, once, twice)
+		if want, got := tree(b), tree(reread); got != want {
+			t.Errorf("%q is written as\n%s\nwhich is read as\n%s\nwant\n%s", text, once, got, want)
+		}
+	})
+}
+
+// FuzzValues reads a text as a value of each type. What is accepted is read the same
+// when it was written.
+func FuzzValues(f *testing.F) {
+	for _, s := range []string{
+		"10M", "1.5h", "-4.5", "yes", "0640", "a b, c", "::1/64; mx.example/24", "<User1@Example.COM>", "inet:9900@[::1]", "/run/x mode=0600",
+		"r:a:25:1", "20:0.1", "5 / 1h", "/^a'b\\d{2}$/im", "a\nb\n", "EOD\n$X ${Y} \\ \" '", "a,;\t\r\n\x00\xff#{}[]",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, fresh := range []func() Value{
+			func() Value { return new(Size) }, func() Value { return new(Duration) }, func() Value { return new(Float) },
+			func() Value { return new(Int) }, func() Value { return new(Flag) }, func() Value { return new(Mode) },
+			func() Value { return new(String) }, func() Value { return new(Strings) }, func() Value { return new(Text) },
+			func() Value { return new(Networks) }, func() Value { return new(Recipients) }, func() Value { return new(Sockets) },
+			func() Value { return new(Servers) }, func() Value { return new(Bucket) }, func() Value { return new(Regexp) },
+		} {
+			v, again := fresh(), fresh()
+			if v.Set(TextNode(text), false) != nil {
+				continue
+			}
+			l := &Loader{Vars: map[string]string{"X": "x"}}
+			b := l.ReadText("t", "x = "+v.String()+";  # set")
+			if err := l.Diagnostics.Err(); err != nil || len(b.Directives) != 1 {
+				t.Fatalf("%T: %q is written as %s, which is read as %d directives, %v", v, text, v, len(b.Directives), err)
+			}
+			if err := again.Set(b.Directives[0].Value, false); err != nil || again.String() != v.String() {
+				t.Fatalf("%T: %q is written as %s, which is then read as %s, %v", v, text, v, again, err)
+			}
 		}
 	})
 }

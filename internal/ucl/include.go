@@ -8,6 +8,9 @@ import (
 	"strings"
 )
 
+// maxPriority is the highest priority of an include, as in libucl.
+const maxPriority = 15
+
 // An include is the meaning of one .include line.
 type include struct {
 	path     string
@@ -27,6 +30,9 @@ func (p *parser) macro(b *Block) {
 	inc := include{try: name == ".try_include", priority: p.priority}
 	switch name {
 	case ".include", ".try_include", ".includes":
+	case ".priority":
+		p.setPriority(start)
+		return
 	default:
 		p.fault(start, "unknown macro %s; expected .include or .try_include", quoteFor(name))
 		p.skipStatement()
@@ -38,19 +44,43 @@ func (p *parser) macro(b *Block) {
 		return
 	}
 	p.off = p.spaces(p.off)
+	if c := p.peek(); c == '=' || c == ':' {
+		p.fault(p.off, "unexpected %s after %s; expected the path of a file", p.token(), name)
+		p.skipStatement()
+		return
+	}
 	if !p.includePath(&inc) {
 		return
 	}
-	if inc.path == "" {
+	if inc.path == "" && !p.l.stopped {
 		p.fault(start, "%s has no path; expected the name of a file", name)
 		p.skipStatement()
 		return
 	}
 	p.off = p.spaces(p.off)
+	if c := p.peek(); c != 0 && strings.IndexByte("\r\n;#}", c) < 0 && !p.startsDirective(false, false) {
+		p.fault(p.off, "unexpected %s after the path; expected a new line, or quotes around a path with blanks", p.token())
+		p.skipStatement()
+		return
+	}
 	if p.peek() == ';' {
 		p.off++
 	}
 	p.include(b, inc, start)
+}
+
+// setPriority reads the number after .priority, which counts for the rest of the file.
+func (p *parser) setPriority(start int) {
+	p.off = p.spaces(p.off)
+	arg := p.text[p.off:p.word(p.off)]
+	p.off += len(arg)
+	n, err := strconv.ParseUint(strings.Trim(arg, `"'`), 10, 8)
+	if err != nil || n > maxPriority {
+		p.fault(start, "%s is no priority; expected .priority with 0 to %d", quoteFor(arg), maxPriority)
+		p.skipStatement()
+		return
+	}
+	p.priority = int(n)
 }
 
 // includeArgs reads (try=true,priority=1) at the present offset.
@@ -72,11 +102,11 @@ func (p *parser) includeArgs(inc *include) bool {
 		switch name {
 		case "try":
 			var f Flag
-			ok = f.Set(Text(value), false) == nil
+			ok = f.Set(TextNode(value), false) == nil
 			inc.try = bool(f)
 		case "priority":
 			n, err := strconv.Atoi(value)
-			ok = err == nil && n >= 0 && n <= 15
+			ok = err == nil && n >= 0 && n <= maxPriority
 			inc.priority = n
 		case "duplicate", "glob": // blocks always merge, patterns always work
 		default:
@@ -128,12 +158,21 @@ func (p *parser) include(b *Block, inc include, start int) {
 		name = path.Join(path.Dir(p.src.name), name)
 	}
 	name = path.Clean(name)
-	if strings.ContainsAny(name, "*?[") {
+	if len(name) > maxPath {
+		p.fault(start, "cannot include %s: expected a path of at most %d bytes", quoteFor(name), maxPath)
+		return
+	}
+	if isPattern(name) {
 		if _, err := path.Match(name, ""); err != nil {
 			p.fault(start, "cannot include %s: it is not a valid pattern", quoteFor(name))
+			return
 		}
-		for _, found := range p.l.Glob(name) {
-			p.includeFile(b, found, inc, start)
+		found, err := p.l.glob(name)
+		if err != nil {
+			p.cannotInclude(name, inc, start, err)
+		}
+		for _, name := range found {
+			p.includeFile(b, name, inc, start)
 		}
 		return
 	}
@@ -151,6 +190,11 @@ func (p *parser) includeFile(b *Block, name string, inc include, start int) {
 		p.l.parse(b, &source{name: name, text: text}, append(p.stack[:len(p.stack):len(p.stack)], file{name: name}), inc.priority)
 		return
 	}
+	p.cannotInclude(name, inc, start, err)
+}
+
+// cannotInclude tells why something was not included.
+func (p *parser) cannotInclude(name string, inc include, start int, err error) {
 	if inc.try {
 		p.l.Diagnostics.Add(Warning, p.pos(start), "cannot include %s: %s", quoteFor(name), reason(err))
 		return

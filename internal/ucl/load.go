@@ -44,6 +44,7 @@ type Loader struct {
 	files   []file
 	total   int
 	nodes   int
+	entries int  // names of files that were compared with patterns
 	work    int  // steps of all scanners
 	order   int  // sources so far
 	stopped bool // a limit of the whole set was passed
@@ -100,24 +101,6 @@ func (l *Loader) WasRead(name string) bool {
 func (l *Loader) Exists(name string) bool {
 	_, err := fs.Stat(l.FS, fsName(path.Clean(name)))
 	return err == nil || !errors.Is(err, fs.ErrNotExist)
-}
-
-// Glob returns the names of the files that match a pattern, in alphabetical order,
-// without hidden ones unless the pattern asks for them.
-func (l *Loader) Glob(pattern string) []string {
-	found, err := fs.Glob(l.FS, fsName(pattern))
-	if err != nil {
-		return nil
-	}
-	var names []string
-	for _, f := range found {
-		if strings.HasPrefix(path.Base(f), ".") && !strings.HasPrefix(path.Base(pattern), ".") {
-			continue
-		}
-		names = append(names, "/"+f)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // fsName returns the name of a path within an fs.FS.
@@ -206,21 +189,25 @@ func (l *Loader) parse(b *Block, src *source, stack []file, priority int) {
 	l.order++
 	src.order = l.order
 	src.indexLines()
-	l.total += len(src.text)
 	fmt.Fprintf(l.hash(), "%d %s %d ", len(src.name), src.name, len(src.text))
 	io.WriteString(l.hash(), src.text)
-	if l.total > maxTotal || l.order > maxFiles {
-		l.stop("the files are too large or too many together; expected at most 16 MB in 1000 files")
-	}
-	if l.stopped {
+	if l.grow(len(src.text)); l.stopped {
 		return
 	}
 	p := &parser{scanner: newScanner(l, src), stack: stack, priority: priority}
-	if strings.HasPrefix(src.text, "\xff\xfe") || strings.HasPrefix(src.text, "\xfe\xff") {
-		l.Diagnostics.Add(Fault, p.pos(0), "the file is in UTF-16; expected UTF-8")
+	if what := otherwise(src.text); what != "" {
+		l.Diagnostics.Add(Fault, p.pos(0), "the file %s", what)
 		return
 	}
 	p.body(b, -1)
+}
+
+// grow counts bytes of a file or of what a variable stands for against the limit of the
+// set.
+func (l *Loader) grow(n int) {
+	if l.total += n; l.total > maxTotal || l.order > maxFiles {
+		l.stop("the files are too large or too many together; expected at most 16 MB in 1000 files")
+	}
 }
 
 // hash returns the running hash over what was read.

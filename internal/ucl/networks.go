@@ -36,7 +36,7 @@ type span struct{ first, last netip.Addr }
 // on a fault: it is meant for defaults and tests.
 func MustNetworks(items ...string) Networks {
 	var n Networks
-	if err := n.Set(List(items...), false); err != nil {
+	if err := n.Set(ListNode(items...), false); err != nil {
 		panic("ucl: " + err.Error())
 	}
 	n.Finish()
@@ -65,10 +65,12 @@ func readItems[T any](n *Node, add bool, old []T, parse func(*Node, string) (T, 
 	}
 	var errs []error
 	for _, t := range texts {
-		for _, word := range splitItems(t.Text) {
-			item, err := parse(t, word)
+		for part := range t.parts {
+			item, err := parse(part, part.Text)
 			if err != nil {
-				errs = append(errs, err)
+				if errs = append(errs, err); len(errs) > maxDiagnostics {
+					return nil, join(errs)
+				}
 				continue
 			}
 			list = append(list, item)
@@ -80,27 +82,74 @@ func readItems[T any](n *Node, add bool, old []T, parse func(*Node, string) (T, 
 // IsList returns true: += adds to the list.
 func (ns *Networks) IsList() bool { return true }
 
-// splitItems cuts the text of one item of a list into the several that a quoted
-// text may hold.
-func splitItems(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return strings.ContainsRune(",; \t\r\n", r) })
+// parts yields the several items that a quoted text may hold, each in the same node
+// with its own position where the text stands in the file as it is.
+func (n *Node) parts(yield func(*Node) bool) {
+	const between = ",; \t\r\n"
+	part := &Node{}
+	pos, literal := n.literal()
+	for rest := n.Text; ; {
+		blank := len(rest) - len(strings.TrimLeft(rest, between))
+		if literal {
+			pos = pos.after(rest[:blank])
+		}
+		if rest = rest[blank:]; rest == "" {
+			return
+		}
+		end := strings.IndexAny(rest, between)
+		if end < 0 {
+			end = len(rest)
+		}
+		part.Pos, part.Text = pos, rest[:end]
+		if len(rest) == len(n.Text) {
+			part.Pos = n.Pos // of the quotation mark, as for any text
+		}
+		if !yield(part) {
+			return
+		}
+		n.warnings = append(n.warnings, part.warnings...)
+		if part.warnings = nil; literal {
+			pos = pos.after(rest[:end])
+		}
+		rest = rest[end:]
+	}
+}
+
+// literal returns where the text of a node begins, behind its quotation mark, and
+// whether it stands in the file as it is.
+func (n *Node) literal() (Pos, bool) {
+	if !n.Pos.IsValid() {
+		return n.Pos, false
+	}
+	src := n.Pos.src.text[n.Pos.off:]
+	pos := n.Pos
+	if strings.HasPrefix(src, `"`) || strings.HasPrefix(src, "'") {
+		pos, src = pos.after(src[:1]), src[1:]
+	}
+	if !strings.HasPrefix(src, n.Text) {
+		return n.Pos, false
+	}
+	return pos, true
 }
 
 func parseNetwork(n *Node, word string) (network, error) {
 	const want = "expected an address such as 192.0.2.0/24 or [2001:db8::]/32, or a host name"
 	addr, mask, masked := strings.Cut(unbracket(word), "/")
+	a, err := netip.ParseAddr(addr)
+	if err != nil && !hostName(addr) {
+		return network{}, n.Errorf("%s is not a network; %s", quoteFor(word), want)
+	}
 	bits := -1
 	if masked {
-		v, err := strconv.Atoi(mask)
-		if err != nil || v < 0 || v > 128 {
+		v, err := strconv.ParseUint(mask, 10, 16)
+		if err != nil {
 			return network{}, n.Errorf("%s has no valid mask; %s", quoteFor(word), want)
 		}
-		bits = v
+		bits = int(v)
 	}
-	a, err := netip.ParseAddr(addr)
 	if err != nil {
-		if !hostName(addr) {
-			return network{}, n.Errorf("%s is not a network; %s", quoteFor(word), want)
+		if bits > 128 {
+			return network{}, n.Errorf("the mask of %s is too long; expected at most /32 for IPv4, /128 for IPv6", quoteFor(word))
 		}
 		return network{host: strings.ToLower(addr), bits: bits, pos: n.Pos}, nil
 	}

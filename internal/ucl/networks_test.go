@@ -29,7 +29,7 @@ func TestNetworks(t *testing.T) {
 		{"10/8", `ERR "10/8" is not a network; expected an address such as 192.0.2.0/24 or [2001:db8::]/32, or a host name`},
 		{"192.0.2.0/33", `ERR the mask of "192.0.2.0/33" is too long; expected at most /32`},
 		{"192.0.2.0/x", `ERR "192.0.2.0/x" has no valid mask; expected an address such as 192.0.2.0/24 or [2001:db8::]/32, or a host name`},
-		{"2001:db8::/129", `ERR "2001:db8::/129" has no valid mask; expected an address such as 192.0.2.0/24 or [2001:db8::]/32, or a host name`},
+		{"2001:db8::/129", `ERR the mask of "2001:db8::/129" is too long; expected at most /128`},
 		{"fe80::1%eth0", `ERR "fe80::1%eth0" has a zone; expected an address such as 192.0.2.0/24 or [2001:db8::]/32, or a host name`},
 		{"1.2.3, a..b", "ERR \"1.2.3\" is not a network; expected an address such as 192.0.2.0/24 or [2001:db8::]/32, or a host name\n" +
 			"\"a..b\" is not a network; expected an address such as 192.0.2.0/24 or [2001:db8::]/32, or a host name"},

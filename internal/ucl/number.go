@@ -1,6 +1,7 @@
 package ucl
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -82,6 +83,8 @@ func durationUnit(name string) (time.Duration, bool) {
 		return 24 * time.Hour, true
 	case "w":
 		return 7 * 24 * time.Hour, true
+	case "y": // rspamd's
+		return 365 * 24 * time.Hour, true
 	}
 	return 0, false
 }
@@ -105,6 +108,9 @@ func (d *Duration) Set(n *Node, _ bool) error {
 		return nil
 	}
 	u, ok := durationUnit(unit)
+	if strings.ContainsAny(unit, "0123456789") {
+		return n.Errorf("%s is not a time; expected one number with one unit as in 90s", quoteFor(text))
+	}
 	if !ok {
 		return n.Errorf("%s is not a unit of time; expected ms, s, m, h, d or w", quoteFor(unit))
 	}
@@ -166,6 +172,9 @@ func (i *Int) Set(n *Node, _ bool) error {
 		return err
 	}
 	v, err := strconv.ParseInt(text, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return n.Errorf("%s has too many digits; expected at most 18", quoteFor(text))
+	}
 	if err != nil {
 		return n.Errorf("%s is not a whole number; expected digits only", quoteFor(text))
 	}
@@ -224,6 +233,14 @@ func (m *Mode) Set(n *Node, _ bool) error {
 
 // String returns four octal digits.
 func (m Mode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
+
+// fraction tells whether two texts may be a number with a comma between them.
+func fraction(whole, rest string) bool {
+	if len(rest) == 3 && strings.Trim(rest, "0123456789") == "" {
+		return false // 2,000
+	}
+	return whole != "" && len(whole) < 20 && strings.Trim(whole, "0123456789:.") == "" && rest != "" && strings.IndexByte("0123456789", rest[0]) >= 0
+}
 
 // splitNumber cuts text after its leading digits and dots.
 func splitNumber(text string) (num, rest string) {

@@ -8,13 +8,23 @@ import (
 // maxDepth is how deep blocks and lists may be nested.
 const maxDepth = 32
 
+const noValue = "%s has no value; expected one after it"
+
 // A parser builds the tree of one source.
 type parser struct {
 	*scanner
 	stack    []file // the files that are being read, the innermost last
 	priority int
 	depth    int
-	glued    string // the directive that ended on this line without ";"
+	merging  bool     // between the marks of a merge conflict
+	encoded  bool     // a text in another encoding was told
+	unended  bool     // no merge conflict ends in what is left of the text
+	cut      bool     // the file ended within what was skipped as too deep
+	extra    int      // opening braces that were told and left out
+	splitAt  int      // where a password without quotes would go on, if it has a ";"
+	split    string   // its directive
+	glued    string   // the directive that ended on this line without ";"
+	ahead    []wordAt // what words found last, whose memory it uses again
 }
 
 // body reads directives into b up to the closing brace, or up to the end of the
@@ -25,7 +35,10 @@ func (p *parser) body(b *Block, open int) bool {
 			p.glued = ""
 		}
 		if p.eof() {
-			return open < 0 || p.l.stopped
+			return open < 0 || p.l.stopped || p.cut
+		}
+		if p.foreign() {
+			continue
 		}
 		switch c := p.peek(); {
 		case c == ';' || c == ',':
@@ -35,12 +48,21 @@ func (p *parser) body(b *Block, open int) bool {
 			p.off++
 			return true
 		case c == '}':
-			p.fault(p.off, "a } which closes nothing; expected a directive")
-			p.off++
+			p.unpaired()
 		case c == '{' && open < 0 && len(b.Directives) == 0 && p.depth == 0:
 			p.whole(b)
+		case c == '{':
+			p.fault(p.off, `unexpected "{"; expected the name of a directive`)
+			p.off++
+			p.extra++
+		case c == '[' && open < 0 && len(b.Directives) == 0 && !p.bracketedAddress(p.off):
+			p.fault(p.off, `unexpected "["; expected the name of a directive`)
+			p.skipBalanced()
 		case c == '.' && isLetter(p.at(p.off+1)):
 			p.macro(b)
+		case (c == '/' || c == '-') && p.at(p.off+1) == c:
+			p.fault(p.off, "a comment of another language; expected # in place of %c%c", c, c)
+			p.off = p.lineEnd(p.off)
 		default:
 			p.directive(b)
 		}
@@ -65,14 +87,24 @@ func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 func (p *parser) directive(b *Block) {
 	start := p.off
 	d := &Directive{Pos: p.pos(start), Priority: p.priority, glued: p.glued}
-	p.glued = ""
+	if p.glued = ""; start == p.splitAt {
+		d.glued = p.split
+	}
 	if !p.directiveName(d) {
 		return
 	}
 	if !p.l.count(p.scanner) {
 		return
 	}
+	end, hidden := p.off, p.hidden
 	newline := p.blanks()
+	if hidden != p.hidden {
+		p.skipStatement() // it was told
+		return
+	}
+	if p.sign(p.off, nil) || p.unopened(d, start) {
+		return
+	}
 	colon := false
 	switch c := p.peek(); {
 	case c == '=':
@@ -82,21 +114,23 @@ func (p *parser) directive(b *Block) {
 		d.Add = true
 	case c == ':':
 		p.off++
-		colon = true
+		if colon = true; p.yaml(d, start) {
+			return
+		}
 	case c == '{':
-		d.Value = p.block(d)
+		if !p.values(d) {
+			d.Value = p.guarded(d, func() *Node { return p.block(d) })
+		}
 		p.add(b, d)
 		return
 	case newline || p.eof() || c == ';' || c == '}' || c == ',' || c == ']':
-		p.fault(start, "%s has no value; expected %s = VALUE or %s { }", p.quote(start, d.Name), d.Name, d.Name)
-		if c == ']' {
+		if p.unsaid(d, start, end, newline); c == ']' {
 			p.off++
 		}
 		return
 	}
-	if d.Value = p.value(d, colon); d.Value != nil {
-		p.add(b, d)
-	}
+	d.Value = p.guarded(d, func() *Node { return p.value(d, colon) })
+	p.add(b, d)
 }
 
 // add appends a directive to its block, unless its value was at fault.
@@ -109,6 +143,11 @@ func (p *parser) add(b *Block, d *Directive) {
 // directiveName reads the name and, before a block, the keys.
 func (p *parser) directiveName(d *Directive) bool {
 	words, after := p.words()
+	if len(words) == 0 && p.bracketedAddress(p.off) {
+		p.fault(p.off, strayItem, p.token())
+		p.skipStatement()
+		return false
+	}
 	if len(words) == 0 {
 		p.fault(p.off, "unexpected %s; expected the name of a directive", p.token())
 		p.skipStatement()
@@ -119,15 +158,29 @@ func (p *parser) directiveName(d *Directive) bool {
 		p.off = p.lineEnd(p.off)
 		return false
 	}
+	if w := words[0]; p.at(w.start) == '"' && strings.HasSuffix(strings.TrimRight(w.text, " "), ":") && strings.IndexByte("=:{+", p.at(p.spaces(w.end))) < 0 {
+		p.fault(w.start, `a text that is not closed; expected " before the colon`)
+		p.skipStatement()
+		return false
+	}
 	d.Name = words[0].text
 	p.off = words[0].end
 	switch {
 	case after == '{':
 		for _, w := range words[1:] {
+			p.off = w.start
+			if quoteMark(p.text[w.start:]) != "" {
+				p.fault(w.start, typographic)
+				p.skipStatement()
+				return false
+			}
 			d.Keys = append(d.Keys, w.text)
 			p.off = w.end
 		}
 	case after == '=':
+		if p.sign(words[len(words)-1].end, words) {
+			return false
+		}
 		// Several bare words before the sign: a name with blanks, "add header = 6".
 		for _, w := range words[1:] {
 			d.Name += " " + w.text
@@ -150,6 +203,8 @@ type wordAt struct {
 func (p *parser) words() (words []wordAt, after byte) {
 	const most = 16
 	i := p.off
+	words = p.ahead[:0]
+	defer func() { p.ahead = words }()
 	for len(words) < most {
 		w := wordAt{start: i}
 		switch c := p.at(i); {
@@ -228,6 +283,7 @@ func (p *parser) enter(open int) bool {
 	if p.depth >= maxDepth {
 		p.fault(open, "nested too deep; expected at most %d levels", maxDepth)
 		p.skipBalanced()
+		p.cut = p.cut || p.eof()
 		return false
 	}
 	p.depth++
@@ -237,11 +293,18 @@ func (p *parser) enter(open int) bool {
 // value reads the value of a directive with its end. It is nil after a fault.
 func (p *parser) value(d *Directive, colon bool) *Node {
 	newline := p.blanks()
-	if c := p.peek(); p.eof() || c == ';' || c == '}' || newline && p.startsDirective(false, colon) {
-		p.l.Diagnostics.Add(Fault, d.Pos, "%s has no value; expected one after it", quoteFor(d.Name))
+	for p.peek() == ',' { // a list may begin with an empty item
+		p.off++
+		newline = p.blanks() || newline
+	}
+	if p.peek() == ';' {
+		return &Node{Kind: ListKind, Pos: p.pos(p.off), nothing: true}
+	}
+	if p.eof() || p.peek() == '}' || newline && p.startsDirective(false, colon) {
+		p.l.Diagnostics.Add(Fault, d.Pos, noValue, quoteFor(d.Name))
 		return nil
 	}
-	first := p.item(d, false)
+	first := p.item(d, false, colon)
 	if first == nil {
 		return nil
 	}
@@ -258,7 +321,7 @@ func (p *parser) value(d *Directive, colon bool) *Node {
 			if p.eof() || c == ';' || c == '}' || p.startsDirective(true, colon) {
 				break
 			}
-			item := p.item(d, false)
+			item := p.item(d, false, colon)
 			if item == nil {
 				return nil
 			}
@@ -288,23 +351,34 @@ func (p *parser) end(d *Directive, newline bool, last *Node) {
 
 // item reads one item of a value. It is nil after a fault, of which the rest of
 // the statement is then skipped.
-func (p *parser) item(d *Directive, array bool) *Node {
+func (p *parser) item(d *Directive, array, colon bool) *Node {
 	if !p.l.count(p.scanner) {
 		return nil
 	}
 	n := &Node{Pos: p.pos(p.off)}
+	if p.conflictWithin() {
+		return nil
+	}
 	ok := true
 	switch c := p.peek(); {
-	case c == '{' && p.mirrored():
+	case c == '{' && p.template(p.off):
+		p.skipBalanced()
+		return nil
+	case c == '{' && p.mirrored(colon):
 		return p.list(n, d, '}')
 	case c == '{':
+		if p.values(d) {
+			return nil
+		}
 		return p.block(d)
 	case c == '[' && !p.bracketedAddress(p.off):
 		return p.list(n, d, ']')
 	case c == '"' || c == '\'':
 		if n.Text, ok = p.quoted(); !ok {
+			p.closers()
 			return nil
 		}
+		p.encoding(n)
 		return n
 	}
 	if is, text, ok := p.heredoc(); is {
@@ -318,12 +392,16 @@ func (p *parser) item(d *Directive, array bool) *Node {
 		p.skipStatement()
 		return nil
 	}
+	p.encoding(n)
+	if p.peek() == '#' && p.off > int(n.Pos.off) {
+		p.l.Diagnostics.Add(Warning, p.pos(p.off), "a comment without a blank before it; expected quotes around a value with #")
+	}
 	return n
 }
 
-// mirrored tells whether the brace here begins a pair of mirrored servers, {a, b},
-// of old files.
-func (p *parser) mirrored() bool {
+// mirrored tells whether the brace here begins a pair of mirrored servers, {a, b} or
+// {a:1, b:2}, of old files. After a colon and in an array the latter is a block.
+func (p *parser) mirrored(colon bool) bool {
 	i := p.white(p.off + 1)
 	if p.at(i) == '"' || p.at(i) == '\'' {
 		end, _, bad := p.shortQuoted(i)
@@ -333,10 +411,13 @@ func (p *parser) mirrored() bool {
 		i = p.white(end)
 	} else {
 		end := p.word(i)
-		if end == i {
+		ported := strings.IndexByte(p.text[i:end], ':') >= 0
+		if end == i || ported && colon || strings.ContainsAny(p.text[i:end], `="'`) {
 			return false
 		}
-		i = p.white(end)
+		if i = p.white(end); ported {
+			return p.at(i) == ','
+		}
 	}
 	return p.at(i) == ',' || p.at(i) == '}'
 }
@@ -359,8 +440,8 @@ func (p *parser) bare(array bool) (string, bool) {
 			}
 			p.fault(p.off+strings.IndexByte(word, '"'), "a quotation mark within a word; expected quotes around the whole value")
 			return "", false
-		case strings.HasPrefix(word, "“"), strings.HasPrefix(word, "„"), strings.HasPrefix(word, "”"), strings.HasPrefix(word, "‘"), strings.HasPrefix(word, "’"):
-			p.fault(p.off, `a typographic quotation mark; expected "`)
+		case quoteMark(word) != "":
+			p.fault(p.off, typographic)
 			return "", false
 		default:
 			p.off, end = next, next
@@ -388,7 +469,7 @@ func (p *parser) bare(array bool) (string, bool) {
 // list reads an array or a mirrored pair up to the closing bracket.
 func (p *parser) list(n *Node, d *Directive, closing byte) *Node {
 	open := p.off
-	n.Kind = ListKind
+	n.Kind, n.Mirrored = ListKind, closing == '}'
 	if !p.enter(open) {
 		return n
 	}
@@ -403,94 +484,16 @@ func (p *parser) list(n *Node, d *Directive, closing byte) *Node {
 		case c == ',':
 			p.off++
 		case p.eof() || c == ';' || c == '}' || c == ']' || newline && p.startsDirective(false, false):
-			p.fault(open, "a list that is not closed; expected %c at its end", closing)
+			if !p.cut {
+				p.fault(open, "a list that is not closed; expected %c at its end", closing)
+			}
 			return nil
 		default:
-			item := p.item(d, true)
+			item := p.item(d, true, true)
 			if item == nil {
 				return nil
 			}
 			n.Items = append(n.Items, item)
 		}
-	}
-}
-
-// token returns what stands at the present offset, for a message.
-func (p *parser) token() string {
-	end := max(p.word(p.off), p.off+1)
-	if p.off >= len(p.text) {
-		return "end of the file"
-	}
-	return p.quote(p.off, p.text[p.off:min(end, len(p.text))])
-}
-
-// quote returns a text of the file for a message, unless it may be a password.
-func (p *parser) quote(off int, text string) string {
-	if p.l.Diagnostics.full(Fault) {
-		return "" // nobody will read it
-	}
-	start := max(p.src.lines[p.pos(off).Line()-1], off-redactLen)
-	if secretAt(p.text[start:off]) >= 0 {
-		return "text"
-	}
-	return quoteFor(text)
-}
-
-// skipStatement moves to the end of the statement after a fault: behind a
-// semicolon or a block, before a line break or a closing brace.
-func (p *parser) skipStatement() {
-	from := p.off
-	for !p.eof() {
-		switch c := p.text[p.off]; c {
-		case ';':
-			p.off++
-			p.l.work += p.off - from
-			return
-		case '\n', '}':
-			p.l.work += p.off - from
-			return
-		case '{':
-			p.l.work += p.off - from
-			p.skipBalanced()
-			return
-		default:
-			p.leap()
-		}
-		p.off++
-	}
-	p.l.work += p.off - from
-}
-
-// leap moves to the last byte of the quoted text or the comment that begins at the
-// present offset, if one does.
-func (p *parser) leap() {
-	switch p.text[p.off] {
-	case '"', '\'':
-		if end, _, bad := p.shortQuoted(p.off); !bad {
-			p.off = end - 1
-		}
-	case '#':
-		p.off = p.lineEnd(p.off) - 1
-	}
-}
-
-// skipBalanced moves behind the bracket that closes the one at the present offset.
-func (p *parser) skipBalanced() {
-	from, depth := p.off, 0
-	defer func() { p.l.work += p.off - from }()
-	for !p.eof() {
-		switch c := p.text[p.off]; c {
-		case '{', '[':
-			depth++
-		case '}', ']':
-			depth--
-			if depth == 0 {
-				p.off++
-				return
-			}
-		default:
-			p.leap()
-		}
-		p.off++
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -34,6 +35,18 @@ func (p Pos) Col() int { return int(p.col) }
 // IsValid tells whether p is a place in a file.
 func (p Pos) IsValid() bool { return p.src != nil }
 
+// after returns the place behind a text that begins at p.
+func (p Pos) after(text string) Pos {
+	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
+		p.line += int32(strings.Count(text, "\n"))
+		p.col = 1 + int32(utf8.RuneCountInString(text[i+1:]))
+	} else {
+		p.col += int32(utf8.RuneCountInString(text))
+	}
+	p.off += int32(len(text))
+	return p
+}
+
 // String returns FILE:LINE:COL, or "" for the zero Pos.
 func (p Pos) String() string {
 	if p.src == nil {
@@ -49,6 +62,8 @@ type source struct {
 	order int         // files are numbered as they are read
 	mode  fs.FileMode // permission bits; 0 for what stands in no file
 	lines []int       // offset of each line's beginning
+
+	secrets [][2]int // where values begin and end that seem to be passwords, in order
 }
 
 // indexLines finds the beginnings of the lines.
@@ -99,10 +114,12 @@ func (s *source) show(p Pos) string {
 		to--
 	}
 	text := s.text[from:to]
-	if cut := secretAt(s.text[max(start, from-redactLen):to]); cut >= 0 {
-		cut += max(start, from-redactLen) - from
-		text = text[:max(0, cut)] + " ********"
+	if cut := s.secret(max(start, from-redactLen), to); cut >= 0 {
+		text = text[:max(0, cut-from)] + " ********"
 		to = end
+	}
+	if from == 0 {
+		text = strings.TrimPrefix(text, "\ufeff")
 	}
 	text = visible(text)
 	if from > start {
@@ -112,37 +129,6 @@ func (s *source) show(p Pos) string {
 		text += "…"
 	}
 	return strings.TrimSpace(text)
-}
-
-// secretAt returns the offset after the first word in the text that seems to name
-// a password, -1 when there is none or nothing follows.
-func secretAt(text string) int {
-	at := -1
-	for _, word := range []string{"pass", "pasw", "psw", "pwd", "secret", "token"} {
-		if i := indexFold(text, word); i >= 0 && (at < 0 || i < at) {
-			at = i
-		}
-	}
-	if at < 0 {
-		return -1
-	}
-	for at < len(text) && isNameByte(text[at]) {
-		at++
-	}
-	if strings.TrimSpace(text[at:]) == "" {
-		return -1
-	}
-	return at
-}
-
-// indexFold is strings.Index for a lower-case ASCII word without regard to case.
-func indexFold(text, word string) int {
-	for i := 0; i+len(word) <= len(text); i++ {
-		if text[i]|0x20 == word[0] && strings.EqualFold(text[i:i+len(word)], word) {
-			return i
-		}
-	}
-	return -1
 }
 
 func isNameByte(c byte) bool {
@@ -155,7 +141,7 @@ func visible(text string) string {
 		switch {
 		case r == '\t':
 			return ' '
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError:
+		case r < ' ' || r >= 0x7f && r < 0xa0 || r == utf8.RuneError || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp):
 			return '?'
 		}
 		return r

@@ -1,6 +1,7 @@
 package ucl
 
 import (
+	"fmt"
 	"strings"
 )
 
@@ -21,17 +22,26 @@ func Quote(text string) string {
 		case '\t':
 			b.WriteString(`\t`)
 		case '$':
-			if i+1 < len(text) && (text[i+1] == '{' || text[i+1] == '_' || text[i+1] >= 'A' && text[i+1] <= 'Z') {
+			if variable(text[i+1:]) {
 				b.WriteString(`\u0024`) // not a variable
 			} else {
 				b.WriteByte(c)
 			}
 		default:
-			b.WriteByte(c)
+			if c < ' ' {
+				fmt.Fprintf(&b, `\u%04x`, c)
+			} else {
+				b.WriteByte(c)
+			}
 		}
 	}
 	b.WriteByte('"')
 	return b.String()
+}
+
+// variable tells whether what follows a dollar sign may be the name of a variable.
+func variable(text string) bool {
+	return text != "" && (text[0] == '{' || text[0] == '_' || text[0] >= 'A' && text[0] <= 'Z')
 }
 
 // quoteItem returns text as an item of a list: bare where that reads the same.
@@ -41,6 +51,7 @@ func quoteItem(text string) string {
 		switch {
 		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
 		case strings.IndexByte("@._-/+:", c) >= 0 && (i > 0 || c == '@' || c == '/'):
+		case c == '-' && len(text) > 1 && text[1] >= '0' && text[1] <= '9':
 		default:
 			return Quote(text)
 		}
@@ -49,4 +60,24 @@ func quoteItem(text string) string {
 		return Quote(text)
 	}
 	return text
+}
+
+// heredoc returns a text of several lines as a heredoc. It is false for a text of one
+// line, and for one that would not be read as it is.
+func heredoc(text string) (string, bool) {
+	if !strings.Contains(text, "\n") {
+		return "", false
+	}
+	for i := range len(text) {
+		if c := text[i]; c < ' ' && c != '\n' && c != '\t' || c == '$' && variable(text[i+1:]) {
+			return "", false
+		}
+	}
+	word := "EOD"
+	for strings.Contains("\n"+text, "\n"+word) {
+		if word += "X"; len(word) > 32 {
+			return "", false
+		}
+	}
+	return "<<" + word + "\n" + text + "\n" + word, true
 }

@@ -17,7 +17,7 @@ type Recipients struct {
 // panics on a fault: it is meant for defaults and tests.
 func MustRecipients(items ...string) Recipients {
 	var r Recipients
-	if err := r.Set(List(items...), false); err != nil {
+	if err := r.Set(ListNode(items...), false); err != nil {
 		panic("ucl: " + err.Error())
 	}
 	r.Finish()
@@ -27,21 +27,29 @@ func MustRecipients(items ...string) Recipients {
 // Set implements Value.
 func (r *Recipients) Set(n *Node, add bool) error {
 	list, err := readItems(n, add, r.items, parseRecipient)
-	if err == nil {
-		*r = Recipients{items: list}
+	if err != nil {
+		return err
 	}
-	return err
+	all := len(list)
+	if list = slices.DeleteFunc(list, func(item string) bool { return item == "" }); len(list) < all {
+		n.Warnf("<> is nobody's mailbox; it is left out of the list")
+	}
+	*r = Recipients{items: list}
+	return nil
 }
 
 // IsList returns true: += adds to the list.
 func (r *Recipients) IsList() bool { return true }
 
 func parseRecipient(n *Node, word string) (string, error) {
+	if word == "<>" { // lists of senders have it, and were copied
+		return "", nil
+	}
 	item := strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(word, "<"), ">"))
 	i := strings.LastIndexByte(item, '@')
 	if i < 0 {
-		if item == "" || item == "*" {
-			return "", n.Errorf("%s is not a recipient; expected user, @domain or user@domain", quoteFor(word))
+		if item == "" || strings.ContainsAny(item, "*<>") || item[0] == '/' {
+			return "", notRecipient(n, word)
 		}
 		return item, nil
 	}
@@ -54,10 +62,16 @@ func parseRecipient(n *Node, word string) (string, error) {
 			return "", n.Errorf("the domain of %s is not ASCII; expected its xn-- form", quoteFor(word))
 		}
 	}
-	if domain == "" || domain == "*" || strings.ContainsAny(domain, "@<>") {
-		return "", n.Errorf("%s is not a recipient; expected user, @domain or user@domain", quoteFor(word))
+	literal := strings.HasPrefix(domain, "[") && strings.HasSuffix(domain, "]")
+	quoted := strings.HasPrefix(local, `"`)
+	if !hostName(domain) && !literal || strings.ContainsAny(local, "*<>") || !quoted && strings.Contains(local, "@") {
+		return "", notRecipient(n, word)
 	}
 	return local + "@" + domain, nil
+}
+
+func notRecipient(n *Node, word string) error {
+	return n.Errorf("%s is not a recipient; expected user, @domain or user@domain", quoteFor(word))
 }
 
 // Finish prepares the list for fast look-ups. Decode calls it.
@@ -85,6 +99,10 @@ func (r *Recipients) has(item string) bool {
 	_, ok := r.set[item]
 	return ok
 }
+
+// Items returns the items of the list as Match compares them: user, @domain or
+// user@domain in lower case.
+func (r *Recipients) Items() []string { return slices.Clone(r.items) }
 
 // Len returns the number of items in the list.
 func (r *Recipients) Len() int { return len(r.items) }

@@ -12,7 +12,8 @@ const (
 	ResolveTimeout = 2 * time.Second
 
 	resolveAtOnce = 16
-	maxHosts      = 1000
+	maxHosts      = 1000 // items with host names in all lists together
+	maxAddrs      = 256  // addresses of one name
 )
 
 // A LookupFunc returns the addresses of a host name, as net.Resolver.LookupNetIP
@@ -24,7 +25,7 @@ type LookupFunc func(ctx context.Context, host string) ([]netip.Addr, error)
 // its list with a warning. Call it after the last Decode and before Finish.
 func Resolve(ctx context.Context, s *Section, lookup LookupFunc, ds *Diagnostics) {
 	var lists []*Networks
-	hosts := map[string]*hostAnswer{}
+	hosts, items := map[string]*hostAnswer{}, 0
 	s.walk(func(o *Option) {
 		ns, ok := o.Value.(*Networks)
 		if !ok {
@@ -32,12 +33,13 @@ func Resolve(ctx context.Context, s *Section, lookup LookupFunc, ds *Diagnostics
 		}
 		lists = append(lists, ns)
 		for _, item := range ns.items {
-			if item.host != "" {
+			if item.host != "" && items <= maxHosts {
+				items++
 				hosts[item.host] = &hostAnswer{}
 			}
 		}
 	})
-	if len(hosts) > maxHosts {
+	if items > maxHosts {
 		ds.Add(Fault, Pos{}, "too many host names in lists of networks; expected at most %d", maxHosts)
 		return
 	}
@@ -105,7 +107,10 @@ func (ns *Networks) resolved(hosts map[string]*hostAnswer, ds *Diagnostics) {
 		}
 		answer := hosts[item.host]
 		item.found = nil
-		for _, a := range answer.addrs {
+		if n := len(answer.addrs); n > maxAddrs {
+			ds.Add(Warning, item.pos, "the host name %s has %d addresses; expected at most %d, the others are left out", quoteFor(item.host), n, maxAddrs)
+		}
+		for _, a := range answer.addrs[:min(len(answer.addrs), maxAddrs)] {
 			// A mask meant for IPv4 would open a vast part of IPv6, so it counts for the
 			// family it fits: up to 32 for IPv4, above for IPv6.
 			bits := item.bits

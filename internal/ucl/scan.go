@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"sort"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -22,6 +23,7 @@ type scanner struct {
 	unclosed [2]bool          // no closing " or ' stands on any later line
 	heredocs map[string][]int // offsets of lines that may end a heredoc; nil until the first
 	nul      bool             // a NUL byte was reported
+	hidden   int              // invisible characters so far
 }
 
 func newScanner(l *Loader, src *source) *scanner {
@@ -100,11 +102,22 @@ func (s *scanner) blanks() (newline bool) {
 			s.off = s.lineEnd(s.off)
 		case c == '/' && s.at(s.off+1) == '*':
 			newline = s.comment() || newline
+		case invisible(s.text[s.off:]) > 0:
+			s.unseen()
 		default:
 			return newline
 		}
 	}
 	return newline
+}
+
+// unseen skips a character that nobody sees, and tells about the first one of a file.
+func (s *scanner) unseen() {
+	s.hidden++
+	if r, _ := utf8.DecodeRuneInString(s.text[s.off:]); s.hidden == 1 {
+		s.fault(s.off, "the invisible character %U; expected a blank or nothing", r)
+	}
+	s.off += invisible(s.text[s.off:])
 }
 
 // lineEnd returns the offset of the line break at or after off.
@@ -164,12 +177,15 @@ func (s *scanner) quoted() (string, bool) {
 	open, q := s.off, s.text[s.off]
 	end, ok := s.closing(open)
 	if !ok {
-		if q == '"' {
-			s.fault(open, `a text that is not closed; expected " at its end`)
-		} else {
-			s.fault(open, "a text that is not closed; expected ' at its end")
-		}
 		s.off = s.lineEnd(open)
+		line := strings.TrimRight(s.text[open:s.off], " \t\r;,")
+		if _, n := utf8.DecodeLastRuneInString(line); n > 1 && quoteMark(line[len(line)-n:]) != "" {
+			s.fault(open+len(line)-n, typographic)
+		} else if strings.HasSuffix(line, `\"`) {
+			s.fault(open, `a text that is not closed; expected " at its end (\" stands for one within it)`)
+		} else {
+			s.fault(open, "a text that is not closed; expected %c at its end", q)
+		}
 		return "", false
 	}
 	s.off = end + 1
@@ -178,7 +194,7 @@ func (s *scanner) quoted() (string, bool) {
 		raw = strings.ReplaceAll(raw, "\r\n", "\n")
 	}
 	if q == '\'' {
-		return strings.ReplaceAll(raw, `\'`, "'"), true
+		return strings.ReplaceAll(strings.ReplaceAll(raw, `\'`, "'"), "\\\n", ""), true
 	}
 	return s.l.expand(raw, true), true
 }
@@ -249,8 +265,8 @@ func (s *scanner) heredoc() (is bool, text string, ok bool) {
 	if s.at(begin) == '\r' {
 		begin++
 	}
-	if word == "" || begin < len(s.text) && s.text[begin] != '\n' {
-		return false, "", true
+	if word == "" || !isLetter(word[0]) || begin < len(s.text) && s.text[begin] != '\n' {
+		return s.badHeredoc(), "", false
 	}
 	s.l.work += begin - open
 	if s.heredocs == nil {
@@ -259,17 +275,47 @@ func (s *scanner) heredoc() (is bool, text string, ok bool) {
 	ends := s.heredocs[word]
 	n := sort.SearchInts(ends, begin+1)
 	if begin >= len(s.text) || n == len(ends) {
-		s.fault(open, "a text that is not closed; expected a line with %s alone", word)
-		for s.off = begin; !s.eof() && !s.directiveLine(s.off+1); { // where it probably should have ended
-			s.off = s.lineEnd(s.off + 1)
-		}
-		s.l.work += s.off - open
+		s.fault(open, "a text that is not closed; expected %s alone at the beginning of a line", word)
+		s.off = begin
+		s.skipText("")
 		return true, "", false
 	}
 	end := ends[n]
 	s.off = end + len(word)
 	text = strings.ReplaceAll(s.text[begin+1:max(begin+1, end-1)], "\r\n", "\n")
-	return true, strings.TrimSuffix(text, "\r"), true
+	return true, s.l.expand(strings.TrimSuffix(text, "\r"), false), true
+}
+
+// badHeredoc tells about what is a heredoc in other languages, and skips it. It is
+// false when there is none.
+func (s *scanner) badHeredoc() bool {
+	end := s.word(s.off)
+	word := strings.Trim(s.text[s.off+2:end], "-~'\" \t")
+	if after := s.white(end); after < len(s.text) && after <= s.lineEnd(end) || strings.IndexFunc(word, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) }) >= 0 || word == "" {
+		return false
+	}
+	s.fault(s.off, "unexpected %s; expected <<EOD and the text from the next line on, or quotes around the value", quoteFor(s.text[s.off:end]))
+	s.off = s.lineEnd(end)
+	s.skipText(word)
+	return true
+}
+
+// skipText moves from the end of a line to where a text that isn't closed probably
+// should have ended: behind a line with the word alone, or before one that looks like
+// a directive or the end of a section.
+func (s *scanner) skipText(word string) {
+	from := s.off
+	for !s.eof() && !s.directiveLine(s.off+1) {
+		end := s.lineEnd(s.off + 1)
+		line := strings.Trim(s.text[s.off+1:end], " \t\r;,")
+		if strings.HasPrefix(line, "}") {
+			break
+		}
+		if s.off = end; word != "" && line == word {
+			break
+		}
+	}
+	s.l.work += s.off - from
 }
 
 // indexHeredocs notes every line that may end a heredoc, once for all of them.
@@ -282,14 +328,22 @@ func (s *scanner) indexHeredocs() {
 		for i < end && i < start+64 && isNameByte(s.text[i]) {
 			i++
 		}
-		if i > start && i < start+64 && strings.Trim(s.text[i:end], " \t\r;,") == "" {
+		if i > start && i < start+64 && ends(s.text[i:end]) {
 			s.heredocs[s.text[start:i]] = append(s.heredocs[s.text[start:i]], start)
 		}
 	}
 }
 
+// ends tells whether a heredoc may end before the rest of a line: blanks, separators
+// and, after them, a comment.
+func ends(rest string) bool {
+	after := strings.TrimLeft(rest, " \t\r;,")
+	return after == "" || len(after) < len(rest) && after[0] == '#'
+}
+
 // word returns the end of the bare word at off: up to white space or a delimiter.
-// A pair of square brackets within it belongs to it, as in inet6:9900@[::1].
+// A pair of square brackets within it belongs to it, as in inet6:9900@[::1], and one
+// of braces without blanks, as in a{1,3}.
 func (s *scanner) word(off int) int {
 	from, depth := off, 0
 	defer func() { s.l.work += off - from + 1 }()
@@ -298,11 +352,10 @@ func (s *scanner) word(off int) int {
 		case ' ', '\t', '\r', '\n', '\v', '\f', 0, ';', ',', '#', '}':
 			return off
 		case '{':
-			if off == from || s.text[off-1] != '$' {
-				return off
-			}
-			if end := s.variableEnd(off); end > 0 {
+			if end := s.braces(off); off > from && end > 0 {
 				off = end
+			} else if off == from || s.text[off-1] != '$' {
+				return off
 			}
 		case '[':
 			depth++
@@ -311,26 +364,30 @@ func (s *scanner) word(off int) int {
 				return off
 			}
 			depth--
+		default:
+			if invisible(s.text[off:]) > 0 {
+				return off
+			}
 		}
 	}
 	return off
 }
 
-// variableEnd returns the offset of the brace which closes the one of "${NAME", 0
-// when it is not closed at once.
-func (s *scanner) variableEnd(off int) int {
+// braces returns the offset of the brace which closes the one of "${NAME" or of a
+// repetition "x{1,3", 0 when it is not closed at once.
+func (s *scanner) braces(off int) int {
 	for i := off + 1; i < len(s.text) && i < off+64; i++ {
-		if s.text[i] == '}' {
+		if c := s.text[i]; c == '}' && i > off+1 {
 			return i
-		}
-		if !isNameByte(s.text[i]) {
+		} else if !isNameByte(c) && c != ',' {
 			break
 		}
 	}
 	return 0
 }
 
-// bracketedAddress tells whether an IPv6 address or network in brackets is at off.
+// bracketedAddress tells whether an IPv6 address or network in brackets is at off, or
+// what is meant as one.
 func (s *scanner) bracketedAddress(off int) bool {
 	if c := s.at(off + 1); c != ':' && !isNameByte(c) {
 		return false
@@ -339,14 +396,15 @@ func (s *scanner) bracketedAddress(off int) bool {
 	s.l.work += len(inside)
 	addr, _, _ := strings.Cut(inside, "/")
 	a, err := netip.ParseAddr(addr)
-	return ok && err == nil && a.Is6()
+	broken := strings.Count(inside, ":") > 1 && strings.Trim(inside, "0123456789abcdefABCDEF:./") == ""
+	return ok && (err == nil && a.Is6() || broken)
 }
 
 // name returns the end of a directive's name at off.
 func (s *scanner) name(off int) int {
 	from := off
 	for off < len(s.text) && strings.IndexByte(" \t\r\n\v\f\x00=:{}[];,#\"'", s.text[off]) < 0 &&
-		!strings.HasPrefix(s.text[off:], "+=") && !strings.HasPrefix(s.text[off:], "/*") {
+		!strings.HasPrefix(s.text[off:], "+=") && !strings.HasPrefix(s.text[off:], "/*") && invisible(s.text[off:]) == 0 {
 		off++
 	}
 	s.l.work += off - from + 1
@@ -355,38 +413,60 @@ func (s *scanner) name(off int) int {
 
 // startsDirective tells whether a directive begins at the present offset, where a
 // further word or item might stand as well: `name =`, `name +=`, `name {`,
-// `name "key" {`, and after a comma also `name: ` (in JSON style, where the present
-// directive has a colon, without the blank).
+// `name "key" {`, and after a comma also `name key {` and `name: ` (in JSON style,
+// where the present directive has a colon, without the blank).
 func (s *scanner) startsDirective(comma, colon bool) bool {
 	i := s.off
-	if c := s.peek(); c == '"' || c == '\'' {
-		if end, ok := s.closing(i); ok && end-i < 256 {
-			i = s.white(end + 1)
-			return s.at(i) == '=' || s.at(i) == ':' || s.at(i) == '{' || strings.HasPrefix(s.text[i:], "+=")
-		}
-		return false
-	}
 	if rest := s.text[i:]; comma && (strings.HasPrefix(rest, ".include") || strings.HasPrefix(rest, ".try_include")) {
 		return true
+	}
+	if c := s.peek(); c == '"' || c == '\'' {
+		end, ok := s.closing(i)
+		if !ok || end-i >= 256 {
+			return false
+		}
+		return s.at(s.white(end+1)) == ':' || s.signOrBrace(end+1, comma)
 	}
 	for i < len(s.text) && i < s.off+64 && isNameByte(s.text[i]) {
 		i++
 	}
 	s.l.work += i - s.off
-	if i == s.off || s.text[s.off]|0x20 < 'a' || s.text[s.off]|0x20 > 'z' {
+	if i == s.off || !isLetter(s.text[s.off]) {
 		return false
 	}
-	if s.at(i) == ':' {
-		return comma && (colon || strings.IndexByte(" \t\r\n", s.at(i+1)) >= 0)
+	if end := s.spaces(i); comma && s.at(end) == ':' {
+		return colon || strings.IndexByte(" \t\r\n", s.at(end+1)) >= 0
 	}
-	i = s.white(i)
-	if q := s.at(i); q == '"' || q == '\'' { // name "key" {
-		end := strings.IndexByte(s.text[i+1:min(len(s.text), i+256)], q)
-		s.l.work += end + 1
-		if end < 0 || strings.IndexByte(s.text[i:i+1+end], '\n') >= 0 {
-			return false
+	return s.signOrBrace(i, comma)
+}
+
+// signOrBrace tells whether a sign comes next after a name, or a brace. Keys may be
+// before the brace, also bare words where bare is true.
+func (s *scanner) signOrBrace(i int, bare bool) bool {
+	if next := s.white(i); s.at(next) == '=' || strings.HasPrefix(s.text[next:], "+=") {
+		return true
+	}
+	i = s.spaces(i)
+	for range 4 {
+		from, q := i, s.at(i)
+		switch {
+		case q == '"' || q == '\'':
+			end := strings.IndexByte(s.text[i+1:min(len(s.text), i+256)], q)
+			s.l.work += end + 1
+			if end < 0 || strings.IndexByte(s.text[i:i+1+end], '\n') >= 0 {
+				return false
+			}
+			i += end + 2
+		case bare:
+			for i < len(s.text) && i < from+64 && isNameByte(s.text[i]) {
+				i++
+			}
+			s.l.work += i - from
 		}
-		return s.at(s.white(i+end+2)) == '{'
+		if i == from {
+			break
+		}
+		i = s.spaces(i)
 	}
-	return s.at(i) == '=' || s.at(i) == '{' || strings.HasPrefix(s.text[i:], "+=")
+	return s.at(s.white(i)) == '{'
 }

@@ -1,6 +1,7 @@
 package ucl
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -46,7 +47,7 @@ type Sockets []Socket
 // a fault: it is meant for defaults and tests.
 func MustSockets(items ...string) Sockets {
 	var s Sockets
-	if err := s.Set(List(items...), false); err != nil {
+	if err := s.Set(ListNode(items...), false); err != nil {
 		panic("ucl: " + err.Error())
 	}
 	return s
@@ -66,7 +67,9 @@ func (s *Sockets) Set(n *Node, add bool) error {
 	for _, t := range texts {
 		sock, err := ParseSocket(t.Text)
 		if err != nil {
-			errs = append(errs, t.Errorf("%v", err))
+			if errs = append(errs, t.Errorf("%v", err)); len(errs) > maxDiagnostics {
+				break
+			}
 			continue
 		}
 		list = append(list, sock)
@@ -86,8 +89,8 @@ func (s Sockets) String() string {
 	items := make([]string, len(s))
 	for i, sock := range s {
 		items[i] = sock.String()
-		if strings.ContainsAny(items[i], " ,;#*") || strings.HasPrefix(items[i], "[") {
-			items[i] = Quote(items[i])
+		if sock.Kind != Inet6 { // whose brackets need no quotes
+			items[i] = quoteItem(items[i])
 		}
 	}
 	return joinList(items)
@@ -111,6 +114,8 @@ func ParseSocket(text string) (Socket, error) {
 			return Socket{}, socketError(text, "fd:N with the number of an inherited descriptor")
 		}
 		return Socket{Kind: FD, FD: int(v)}, nil
+	case kind == "tcp", kind == "tcp4", kind == "tcp6":
+		return Socket{}, socketError(text, wantInet)
 	case kind == "systemd":
 		if ok && rest == "" || strings.ContainsAny(rest, ": \t") {
 			return Socket{}, socketError(text, "systemd:NAME with the name from FileDescriptorName=")
@@ -139,7 +144,7 @@ func parsePath(text, rest string) (Socket, error) {
 		name, v, _ := strings.Cut(f, "=")
 		switch name {
 		case "mode":
-			if err := s.Mode.Set(Text(v), false); err != nil || s.Mode == 0 {
+			if err := s.Mode.Set(TextNode(v), false); err != nil || s.Mode == 0 {
 				return Socket{}, socketError(text, "mode= with octal digits as in mode=0660")
 			}
 		case "owner":
@@ -156,21 +161,29 @@ func parsePath(text, rest string) (Socket, error) {
 	return s, nil
 }
 
+const (
+	wantInet  = "inet:PORT@HOST as in inet:9900@127.0.0.1"
+	wantInet6 = "inet6:PORT@[ADDRESS] as in inet6:9900@[::1]"
+)
+
 // parseInet reads "PORT" or "PORT@HOST".
 func parseInet(text string, kind SocketKind, rest string) (Socket, error) {
 	port, host, at := strings.Cut(rest, "@")
-	want := "inet:PORT@HOST as in inet:9900@127.0.0.1"
+	want, other := wantInet, wantInet6
 	if kind == Inet6 {
-		want = "inet6:PORT@[ADDRESS] as in inet6:9900@[::1]"
+		want, other = other, want
 	}
 	p, err := strconv.ParseUint(port, 10, 16)
+	if errors.Is(err, strconv.ErrRange) {
+		return Socket{}, socketError(text, "a port of 0 to 65535")
+	}
 	if err != nil || at && host == "" {
 		return Socket{}, socketError(text, want)
 	}
 	host = trimBrackets(host)
 	if a, err := netip.ParseAddr(host); err == nil {
 		if a.Is4() != (kind == Inet) {
-			return Socket{}, socketError(text, want)
+			return Socket{}, socketError(text, other)
 		}
 	} else if host == "*" {
 		host = ""
@@ -178,6 +191,20 @@ func parseInet(text string, kind SocketKind, rest string) (Socket, error) {
 		return Socket{}, socketError(text, want)
 	}
 	return Socket{Kind: kind, Host: host, Port: uint16(p)}, nil
+}
+
+// bracketed returns what is expected in place of an IPv6 address with a port that lacks
+// its brackets, "" for other texts.
+func bracketed(text string) string {
+	i := strings.LastIndexByte(text, ':')
+	if i < 0 {
+		return ""
+	}
+	a, err := netip.ParseAddr(text[:i])
+	if err != nil || !a.Is6() {
+		return ""
+	}
+	return fmt.Sprintf("brackets around the address as in [%s]:%.5s", a, text[i+1:])
 }
 
 func trimBrackets(host string) string {
@@ -191,6 +218,9 @@ func trimBrackets(host string) string {
 func parseHostPort(text string) (Socket, error) {
 	const want = "inet:PORT@HOST, unix:PATH, fd:N, systemd:NAME or HOST:PORT"
 	host, port, err := net.SplitHostPort(text)
+	if want := bracketed(text); err != nil && want != "" {
+		return Socket{}, socketError(text, want)
+	}
 	if err != nil {
 		return Socket{}, socketError(text, want)
 	}

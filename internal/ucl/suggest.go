@@ -1,8 +1,41 @@
 package ucl
 
 import (
+	"fmt"
 	"strings"
+	"unicode/utf8"
 )
+
+// hint returns what to say of a directive which a section does not know.
+func (d *decoder) hint(dir *Directive, s *Section) string {
+	if home := d.home(dir, d.root, s); home != "" && dir.glued == "" {
+		return "; it belongs " + home
+	}
+	name := dir.Name
+	if other := s.Others[strings.ToLower(name)]; other != "" {
+		return "; " + other
+	}
+	if path, last, ok := strings.Cut(name, "."); ok {
+		if e, _ := d.lookUp(s, path); e.section != nil {
+			return "; expected " + path + " { " + quoteItem(last) + " = VALUE }"
+		}
+	}
+	if _, last, ok := strings.Cut(name, " "); ok { // set max_size = 10M
+		if _, known := d.lookUp(s, last); known {
+			return "; did you mean " + last + "?"
+		}
+		if other := s.Others[strings.ToLower(last)]; other != "" {
+			return "; " + other
+		}
+	}
+	hint := suggest(name, s.known())
+	for _, r := range name {
+		if r >= utf8.RuneSelf && hint != "" {
+			return hint + fmt.Sprintf(" (%q is %U)", r, r)
+		}
+	}
+	return hint
+}
 
 // suggest returns `; did you mean NAME?` with the known name that is nearest to a
 // word, "" when none is near.

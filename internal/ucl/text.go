@@ -24,6 +24,21 @@ func (s *String) Set(n *Node, _ bool) error {
 // String returns the text in quotes. Convert with string(s) for the text itself.
 func (s String) String() string { return Quote(string(s)) }
 
+// A Text is a text that may have several lines, such as a message. In the file it may
+// be a heredoc: <<EOD, the lines, and EOD on a line of its own.
+type Text string
+
+// Set implements Value.
+func (t *Text) Set(n *Node, _ bool) error { return (*String)(t).Set(n, false) }
+
+// String returns the text in quotes, or as a heredoc when it has several lines.
+func (t Text) String() string {
+	if doc, ok := heredoc(string(t)); ok {
+		return doc
+	}
+	return Quote(string(t))
+}
+
 // Strings is a list of texts.
 type Strings []string
 
@@ -169,6 +184,9 @@ func quoteFor(text string) string {
 	const most = 60
 	if r := []rune(text[:min(len(text), 4*most)]); len(r) > most {
 		text = string(r[:most]) + "…"
+	}
+	if from, to, ok := userInfo(text); ok {
+		text = text[:from] + "********" + text[to:]
 	}
 	text = visible(text)
 	if strings.Contains(text, `"`) {

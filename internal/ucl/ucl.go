@@ -9,12 +9,28 @@
 //
 // The package knows the language and the types of values. It knows no option.
 //
-// Where the two languages disagree: a number with a suffix stays text until the
-// type of its option reads it (a [Size] counts in 1024, "m" in a [Duration] means
-// minutes); a repeated section merges with the earlier one unless its declaration
-// says otherwise; a repeated directive replaces the earlier one; a semicolon within
-// an array means that its bracket is missing; a directive may follow another on one
-// line, so `a = x b = 1` sets both; an unknown backslash sequence stays as it is.
+// Where libucl, which reads rspamd's files, would do something else:
+//
+//   - a number with a suffix stays text until the type of its option reads it: a [Size]
+//     counts in 1024, "m" in a [Duration] means minutes
+//   - a repeated section merges with the earlier one unless its declaration says
+//     otherwise; a repeated directive replaces the earlier one; libucl keeps both
+//   - commas make a list without brackets, too; a semicolon within an array means that
+//     its bracket is missing; nothing before the semicolon is an empty list
+//   - += adds to a list
+//   - brackets around a single IPv6 address belong to it
+//   - {a, b} after an equals sign or in a list are mirrored servers
+//   - a directive may follow another on one line, so `a = x b = 1` sets both
+//   - several words before the sign or brace are one name with blanks, or a name and keys
+//   - a quotation mark within a word is a fault
+//   - a backslash outside of quotes is an ordinary character, as is one in double
+//     quotes before a letter that makes no escape
+//   - double quotes may go over several lines; names may stand in single quotes
+//   - $$NAME stands for $NAME
+//   - a comment may hold quotation marks, and /* within a word begins none
+//   - lines may end in CRLF anywhere, and a file may begin with a byte order mark
+//   - a name and its brace need no blank between them and may stand on two lines
+//   - after a file in braces as a whole more may follow; it cannot be an array
 package ucl
 
 import (
@@ -46,12 +62,25 @@ type Section struct {
 	Repeat func(key string) *Section
 	// Ignored are directives and blocks which are accepted and have no effect.
 	Ignored []Ignored
-	// Unserved tells that the block is accepted whole without effect; one notice
-	// says that this version does not serve it.
+	// Others are words of other programs for what the section has, in lower case, with
+	// what a fault about them says: "did you mean max_size?".
+	Others map[string]string
+	// Unserved tells that this version does not act on the section; one notice says
+	// so. Its options are read and checked as any others.
 	Unserved bool
+	// Opaque tells that only the syntax of the content is checked. An opaque section
+	// has neither Options nor Sections, and is Unserved.
+	Opaque bool
+	// Check, when not nil, finds what contradicts itself: see [Contradictions]. It
+	// calls warn with the name of one of the section's Options, at which the warning
+	// then stands, and with what was found; expected what.
+	Check func(warn func(option, format string, args ...any))
 
-	blocks []*Section // what Repeat returned, in order and without duplicates
-	key    string     // the key with which Repeat was called for it
+	blocks []*Section     // what Repeat returned, in order and without duplicates
+	key    string         // the key with which Repeat was called for it
+	pos    Pos            // where its first block begins
+	listed bool           // in the blocks of the section whose Repeat returned it
+	told   map[place]bool // of the root: sections about which a notice was given
 }
 
 // An Option declares one directive.
@@ -73,6 +102,12 @@ type Option struct {
 	Default string
 	// Restart tells that a change needs a restart of the daemon.
 	Restart bool
+	// Unserved tells that this version does not act on the option; a notice says so
+	// when a file sets it.
+	Unserved bool
+	// Required tells that every block of the section must set it, for sections which
+	// Repeat returns.
+	Required bool
 	// Gather tells that several directives of this name in one file add up, as
 	// rspamd's do. Otherwise the last one counts.
 	Gather bool
@@ -84,6 +119,21 @@ type Option struct {
 // Origin returns where the option's present value was set: one position, more
 // when += or Gather added to it, none when it is the default.
 func (o *Option) Origin() []Pos { return o.set }
+
+// IsSet tells whether a file sets an option of the section. A name that is not declared
+// is a mistake in the program.
+func (s *Section) IsSet(option string) bool { return len(s.option(option).set) > 0 }
+
+// FirstSet returns the name of the first option of the section that a file sets, ""
+// when none does.
+func (s *Section) FirstSet() string {
+	for i := range s.Options {
+		if len(s.Options[i].set) > 0 {
+			return s.Options[i].Name
+		}
+	}
+	return ""
+}
 
 // Blocks returns the sections that Repeat returned during Decode, in the order of
 // their first appearance.
@@ -115,14 +165,16 @@ type Ignored struct {
 // A Value is the value of an option. The pointer types of this package implement
 // it, and other packages' own enumerations may.
 //
-// A Value which accepts += also has the method IsList() bool and returns true.
+// A Value which accepts += also has the method IsList() bool and returns true, one
+// which accepts a block IsBlock() bool.
 // A Value with the method Finish() has it called once after all directives were
 // read.
 type Value interface {
 	// Set reads the value from a node. With add it appends (+=); otherwise it
 	// replaces what was there. An error says what was wrong and what was
 	// expected; the position is added by Decode, or by Node.Errorf when it lies
-	// within the node. After an error the value is as it was.
+	// within the node. After an error the value is as it was. What is only doubtful
+	// it tells by Node.Warnf.
 	Set(n *Node, add bool) error
 	// String returns the value as it would be written in the file.
 	String() string
@@ -148,18 +200,24 @@ type Node struct {
 	Text string
 	// Items are the items of a ListKind.
 	Items []*Node
+	// Mirrored tells that a ListKind stood in braces, as the mirrored servers {a, b}
+	// of old files do.
+	Mirrored bool
 	// Block is the content of a BlockKind.
 	Block *Block
+
+	nothing  bool     // nothing stood before the semicolon: an empty list where one may be
+	warnings []string // by Warnf, until Decode tells them
 }
 
-// Text returns a node for a text that stands in no file.
-func Text(s string) *Node { return &Node{Text: s} }
+// TextNode returns a node for a text that stands in no file.
+func TextNode(s string) *Node { return &Node{Text: s} }
 
-// List returns a node for a list of texts that stands in no file.
-func List(items ...string) *Node {
+// ListNode returns a node for a list of texts that stands in no file.
+func ListNode(items ...string) *Node {
 	n := &Node{Kind: ListKind}
 	for _, s := range items {
-		n.Items = append(n.Items, Text(s))
+		n.Items = append(n.Items, TextNode(s))
 	}
 	return n
 }
@@ -174,6 +232,8 @@ func (n *Node) Word() (string, error) {
 		return n.Items[0].Word()
 	case n.Kind == ListKind && len(n.Items) == 0:
 		return "", n.Errorf("an empty list; expected one value")
+	case n.Kind == ListKind && len(n.Items) == 2 && fraction(n.Items[0].Text, n.Items[1].Text):
+		return "", n.Errorf("a list of 2 values; expected one value (a fraction has a point, as in %s.%.20s)", n.Items[0].Text, n.Items[1].Text)
 	case n.Kind == ListKind:
 		return "", n.Errorf("a list of %d values; expected one value (a text with commas needs quotes)", len(n.Items))
 	}
@@ -212,6 +272,12 @@ func (k Kind) String() string {
 // "what was found; expected what".
 func (n *Node) Errorf(format string, args ...any) error {
 	return &NodeError{Pos: n.Pos, Text: fmt.Sprintf(format, args...)}
+}
+
+// Warnf notes a warning about the node, which Decode tells at its position. Its text
+// should read "what was found; expected what".
+func (n *Node) Warnf(format string, args ...any) {
+	n.warnings = append(n.warnings, fmt.Sprintf(format, args...))
 }
 
 // A NodeError is an error with the position of the node that it is about. A Value

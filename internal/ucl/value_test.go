@@ -46,7 +46,7 @@ func TestValues(t *testing.T) {
 		{func() Value { return new(Size) }, ".", `ERR "." is not a size; expected a number of bytes, or one with k, m or g as in 10M`},
 		{func() Value { return new(Size) }, `""`, `ERR "" is not a size; expected a number of bytes, or one with k, m or g as in 10M`},
 		{func() Value { return new(Size) }, "9999999t", `ERR "9999999t" is too large; expected less than 8388608t`},
-		{func() Value { return new(Size) }, "1, 2", `ERR a list of 2 values; expected one value (a text with commas needs quotes)`},
+		{func() Value { return new(Size) }, "1, 2", `ERR a list of 2 values; expected one value (a fraction has a point, as in 1.2)`},
 		{func() Value { return new(Size) }, "[]", `ERR an empty list; expected one value`},
 		{func() Value { return new(Size) }, "{ a = 1 }", `ERR a block; expected one value`},
 		{func() Value { return new(Size) }, "[5k]", "5k"},
@@ -64,9 +64,10 @@ func TestValues(t *testing.T) {
 		{func() Value { return new(Duration) }, "30 s", "30s"},
 		{func() Value { return new(Duration) }, "0.5ms", "0.5ms"},
 		{func() Value { return new(Duration) }, "30", `ERR the time 30 has no unit; expected ms, s, m, h, d or w: did you mean 30s?`},
-		{func() Value { return new(Duration) }, "30y", `ERR "y" is not a unit of time; expected ms, s, m, h, d or w`},
+		{func() Value { return new(Duration) }, "2y", "730d"},
+		{func() Value { return new(Duration) }, "30q", `ERR "q" is not a unit of time; expected ms, s, m, h, d or w`},
 		{func() Value { return new(Duration) }, "soon", `ERR "soon" is not a time; expected a number with ms, s, m, h, d or w as in 30s`},
-		{func() Value { return new(Duration) }, "1h30m", `ERR "h30m" is not a unit of time; expected ms, s, m, h, d or w`},
+		{func() Value { return new(Duration) }, "1h30m", `ERR "1h30m" is not a time; expected one number with one unit as in 90s`},
 		{func() Value { return new(Duration) }, "99999999w", `ERR "99999999w" is too long; expected less than 290 years`},
 
 		{func() Value { return new(Float) }, "4.50", "4.5"},
@@ -75,7 +76,7 @@ func TestValues(t *testing.T) {
 		{func() Value { return new(Float) }, "1e9", `ERR "1e9" is not a number; expected one as in 4.5`},
 		{func() Value { return new(Int) }, "-42", "-42"},
 		{func() Value { return new(Int) }, "1k", `ERR "1k" is not a whole number; expected digits only`},
-		{func() Value { return new(Int) }, "99999999999999999999", `ERR "99999999999999999999" is not a whole number; expected digits only`},
+		{func() Value { return new(Int) }, "99999999999999999999", `ERR "99999999999999999999" has too many digits; expected at most 18`},
 		{func() Value { return new(Flag) }, "Yes", "yes"},
 		{func() Value { return new(Flag) }, "ON", "yes"},
 		{func() Value { return new(Flag) }, "1", "yes"},
@@ -104,6 +105,7 @@ func TestValues(t *testing.T) {
 
 		{func() Value { return new(Recipients) }, "Alice, @Example.COM, <bob@example.org>, user1, *@example.net", "alice, @example.com, bob@example.org, user1, @example.net"},
 		{func() Value { return new(Recipients) }, `"a b; c"`, "a, b, c"},
+		{func() Value { return new(Recipients) }, "postmaster, <>", "postmaster"},
 		{func() Value { return new(Recipients) }, "a@", `ERR "a@" is not a recipient; expected user, @domain or user@domain`},
 		{func() Value { return new(Recipients) }, "*", `ERR "*" is not a recipient; expected user, @domain or user@domain`},
 		{func() Value { return new(Recipients) }, "a@bücher.example", `ERR the domain of "a@bücher.example" is not ASCII; expected its xn-- form`},
@@ -126,7 +128,7 @@ func TestValueStaysAfterError(t *testing.T) {
 	i := Int(5)
 	for _, v := range []Value{&n, &r, &s, Within(&i, 1, 10)} {
 		before := v.String()
-		if err := v.Set(List("192.0.2.2", "1.2.3", "a@", "fd:4"), false); err == nil {
+		if err := v.Set(ListNode("192.0.2.2", "1.2.3", "a@", "fd:4"), false); err == nil {
 			t.Errorf("%T: no error", v)
 		}
 		if got := v.String(); got != before {
@@ -138,10 +140,10 @@ func TestValueStaysAfterError(t *testing.T) {
 func TestAppendDoesNotAlias(t *testing.T) {
 	base := Strings(make([]string, 1, 8))
 	a, b := base, base
-	if err := a.Set(Text("x"), true); err != nil {
+	if err := a.Set(TextNode("x"), true); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Set(Text("y"), true); err != nil {
+	if err := b.Set(TextNode("y"), true); err != nil {
 		t.Fatal(err)
 	}
 	if a[1] != "x" || b[1] != "y" {
@@ -255,11 +257,14 @@ func TestSocketFaults(t *testing.T) {
 		"9900":                         any,
 		"rmilter":                      any,
 		"inet:":                        inet,
-		"inet:99000":                   inet,
+		"inet:99000":                   "a port of 0 to 65535",
 		"inet:9900@":                   inet,
-		"inet:9900@::1":                inet,
+		"inet:9900@::1":                "inet6:PORT@[ADDRESS] as in inet6:9900@[::1]",
 		"inet:9900@a/b":                inet,
-		"inet6:9900@127.0.0.1":         "inet6:PORT@[ADDRESS] as in inet6:9900@[::1]",
+		"inet6:9900@127.0.0.1":         inet,
+		"inet6:9900@":                  "inet6:PORT@[ADDRESS] as in inet6:9900@[::1]",
+		"tcp:9900":                     inet,
+		"2001:db8::1:9900":             "brackets around the address as in [2001:db8::1]:9900",
 		"unix:rmilter.sock":            "a path that begins with /",
 		"unix:":                        "a path that begins with /",
 		"/x mode=9":                    "mode= with octal digits as in mode=0660",

@@ -63,14 +63,14 @@ func sources(t *testing.T) []source {
 // none beside or above it, but for what beside says.
 var layers = [][]string{
 	{"cmd/rmilter", "cmd/rmilterctl", "internal/config/gen"},
-	{"internal/server"},
+	{"internal/server", "internal/postconf"},
 	{"internal/config", "internal/controller", "internal/web"},
 	{"internal/filter"},
 	{"scan/checks", "internal/policy"},
 	{"scan", "greylist", "ratelimit", "internal/replies", "internal/history", "internal/reputation", "internal/learn", "internal/fuzzy"},
 	{"dkim", "internal/spf", "internal/dmarc", "internal/authres", "internal/maps"},
 	{"internal/store", "internal/dns"},
-	{"internal/mail", "internal/ucl", "internal/metrics", "internal/spool", "internal/logs"},
+	{"internal/mail", "internal/ucl", "internal/metrics", "internal/spool", "internal/logs", "internal/password"},
 }
 
 // only are the packages that stand aside: who may import them.
