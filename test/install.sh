@@ -1,13 +1,14 @@
 #!/bin/sh
 # Installs what the end-to-end tests need on Debian: Postfix as a package without a
-# configuration, and sendmail, which conflicts with Postfix as a package, unpacked
-# into a folder of its own. It asks nothing, starts no service, and does nothing and
-# takes no time when all is there. RMILTER_TEST_CACHE changes the folder of sendmail.
+# configuration, and, unpacked into folders of their own, sendmail, which conflicts
+# with Postfix as a package, and rspamd, of which rspamadm alone is run. It asks
+# nothing, starts no service, and does nothing and takes no time when all is there.
+# RMILTER_TEST_CACHE changes where those folders are.
 set -eu
 
 cache=${RMILTER_TEST_CACHE:-/var/cache/rmilter-test}
-root=$cache/sendmail
-sendmail=$root/usr/libexec/sendmail/sendmail
+sendmail=$cache/sendmail/usr/libexec/sendmail/sendmail
+rspamadm=$cache/rspamd/usr/bin/rspamadm
 packages="postfix m4 make gcc libc6-dev procps util-linux hostname"
 
 missing_packages() {
@@ -16,17 +17,20 @@ missing_packages() {
 	done
 }
 
-# missing_libraries names the shared libraries that the unpacked sendmail lacks.
+# missing_libraries names the shared libraries that the unpacked programs lack.
 missing_libraries() {
-	ldd "$sendmail" 2>&1 | sed -n 's/^[[:space:]]*\([^ ]*\) => not found$/\1/p'
+	LD_LIBRARY_PATH=$cache/rspamd/usr/lib/rspamd ldd "$sendmail" "$rspamadm" 2>&1 |
+		sed -n 's/^[[:space:]]*\([^ ]*\) => not found$/\1/p'
 }
 
-has_sendmail() { [ -x "$sendmail" ] && [ -r "$root/usr/share/sendmail/cf/m4/cf.m4" ]; }
+has_sendmail() { [ -x "$sendmail" ] && [ -r "$cache/sendmail/usr/share/sendmail/cf/m4/cf.m4" ]; }
+has_rspamadm() { [ -x "$rspamadm" ] && [ -d "$cache/rspamd/usr/share/rspamd/lualib" ]; }
+has_all() { [ -z "$(missing_packages)" ] && has_sendmail && has_rspamadm && [ -z "$(missing_libraries)" ]; }
 
-missing=$(missing_packages)
-if [ -z "$missing" ] && has_sendmail && [ -z "$(missing_libraries)" ]; then
+if has_all; then
 	exit 0
 fi
+missing=$(missing_packages)
 
 if [ "$(id -u)" -ne 0 ]; then
 	if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then
@@ -34,10 +38,10 @@ if [ "$(id -u)" -ne 0 ]; then
 	fi
 	echo "test/install.sh: not root, and sudo is not to be had. Missing:" >&2
 	[ -z "$missing" ] || echo "  packages:$missing" >&2
-	if ! has_sendmail; then
-		echo "  sendmail, unpacked in $root" >&2
-	elif [ -n "$(missing_libraries)" ]; then
-		echo "  libraries of sendmail: $(missing_libraries | tr '\n' ' ')" >&2
+	has_sendmail || echo "  sendmail, unpacked in $cache/sendmail" >&2
+	has_rspamadm || echo "  rspamd, unpacked in $cache/rspamd" >&2
+	if has_sendmail && has_rspamadm && [ -n "$(missing_libraries)" ]; then
+		echo "  libraries: $(missing_libraries | tr '\n' ' ')" >&2
 	fi
 	exit 1
 fi
@@ -67,6 +71,33 @@ fi
 apt() { apt-get -q -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3 "$@" </dev/null; }
 install() { apt install -y --no-install-recommends --no-upgrade "$@"; }
 
+# unpack puts the packages named into the folder $cache/$1, with a list of the
+# libraries that they need.
+unpack() {
+	name=$1
+	shift
+	mkdir "$work/deb" "$work/root"
+	# _apt, the user that downloads, must reach the folder.
+	chmod 755 "$work"
+	! id _apt >/dev/null 2>&1 || chown _apt "$work/deb"
+	(cd "$work/deb" && apt download "$@")
+	for d in "$work"/deb/*.deb; do
+		dpkg -x "$d" "$work/root"
+	done
+	dpkg-deb -f "$(ls "$work/deb/$1"_*.deb)" Depends | tr ',' '\n' |
+		sed -n '/^ *libjs-/d; s/^ *\(lib[a-z0-9.+-]*\).*/\1/p' >"$work/root/libraries"
+	# Without setgid bits the copies run for their owner alone, as the tests need it.
+	find "$work/root" -type f -perm /6000 -exec chmod ug-s {} +
+	chmod -R go-w "$work/root"
+	chmod 755 "$work/root"
+	mkdir -p "$cache"
+	chmod go-w "$cache"
+	rm -rf "$cache/$name" "$cache/$name.new"
+	cp -a "$work/root" "$cache/$name.new"
+	mv "$cache/$name.new" "$cache/$name"
+	rm -rf "$work/deb" "$work/root"
+}
+
 # One unreachable archive among several need not matter.
 apt update || echo "test/install.sh: apt-get update failed, going on with the lists at hand" >&2
 
@@ -76,34 +107,15 @@ if [ -n "$missing" ]; then
 	install $missing
 fi
 
-if ! has_sendmail; then
-	mkdir "$work/deb" "$work/root"
-	# _apt, the user that downloads, must reach the folder.
-	chmod 755 "$work"
-	! id _apt >/dev/null 2>&1 || chown _apt "$work/deb"
-	(cd "$work/deb" && apt download sendmail-bin sendmail-base sendmail-cf)
-	for d in "$work"/deb/*.deb; do
-		dpkg -x "$d" "$work/root"
-	done
-	# Without the setgid bit the copy runs for its owner alone, as the tests need it.
-	chmod g-s "$work/root/usr/libexec/sendmail/sendmail"
-	dpkg-deb -f "$(ls "$work"/deb/sendmail-bin*.deb)" Depends | tr ',' '\n' |
-		sed -n 's/^ *\(lib[a-z0-9.+-]*\).*/\1/p' >"$work/root/libraries"
-	chmod -R go-w "$work/root"
-	chmod 755 "$work/root"
-	mkdir -p "$cache"
-	chmod go-w "$cache"
-	rm -rf "$root"
-	cp -a "$work/root" "$root.new"
-	mv "$root.new" "$root"
-fi
+has_sendmail || unpack sendmail sendmail-bin sendmail-base sendmail-cf
+has_rspamadm || unpack rspamd rspamd
 
 if [ -n "$(missing_libraries)" ]; then
 	# shellcheck disable=SC2046
-	install $(cat "$root/libraries")
+	install $(cat "$cache/sendmail/libraries" "$cache/rspamd/libraries")
 fi
 
-if [ -n "$(missing_packages)" ] || ! has_sendmail || [ -n "$(missing_libraries)" ]; then
+if ! has_all; then
 	echo "test/install.sh: still missing:$(missing_packages) $(missing_libraries | tr '\n' ' ')" >&2
 	exit 1
 fi

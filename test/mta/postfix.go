@@ -84,6 +84,9 @@ func (p *Postfix) Addr() string { return p.addr }
 // ORIGINATING, as a submission port has it.
 func (p *Postfix) Originating() string { return p.originating }
 
+// Config returns the directory of main.cf and master.cf.
+func (p *Postfix) Config() string { return p.path("etc") }
+
 func (p *Postfix) path(elem ...string) string {
 	return filepath.Join(append([]string{p.dir}, elem...)...)
 }
