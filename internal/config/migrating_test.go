@@ -83,8 +83,9 @@ func TestMigratingExamples(t *testing.T) {
 // runExample runs a command of a document and compares what it prints.
 func runExample(t *testing.T, programs, dir string, move *strings.Replacer, text string) {
 	t.Helper()
-	command, want, ok := strings.Cut(text, "\n")
-	if command, ok = strings.CutPrefix(command, "$ "); !ok {
+	line, want, _ := strings.Cut(text, "\n")
+	command, ok := strings.CutPrefix(line, "$ ")
+	if !ok {
 		t.Fatalf("no command in\n%s", text)
 	}
 	cmd := exec.Command("sh", "-c", move.Replace(command))
