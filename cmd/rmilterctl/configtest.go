@@ -179,10 +179,10 @@ func (t *tested) printPostfix(w io.Writer) {
 		}
 		place := t.place(f.File)
 		if f.Line == "" {
-			fmt.Fprintf(w, "    in %s\n", place)
+			fmt.Fprintf(w, "    mend it in %s\n", place)
 		}
 		for line := range strings.Lines(f.Line) {
-			fmt.Fprintf(w, "    %s: %s\n", place, printable(strings.TrimRight(line, "\n"), 1000))
+			fmt.Fprintf(w, "    mend it in %s: %s\n", place, printable(strings.TrimRight(line, "\n"), 1000))
 		}
 	}
 }

@@ -92,9 +92,9 @@ func TestConfigtestPostfix(t *testing.T) {
 	got := call(noStdin(t), fakePostconf(t, main), "configtest", "-c", path)
 	for _, part := range []string{
 		"\nwarning: milter_command_timeout = 1s is short: ",
-		"\n    where Postfix gives up, mail passes unfiltered (milter_default_action = accept)\n    /etc/postfix/main.cf: milter_command_timeout = 30s\n",
+		"\n    where Postfix gives up, mail passes unfiltered (milter_default_action = accept)\n    mend it in /etc/postfix/main.cf: milter_command_timeout = 30s\n",
 		"\nwarning: our_networks lacks 192.0.2.0/24 of Postfix's mynetworks\n",
-		"\n    " + path + ": our_networks += 192.0.2.0/24;\n",
+		"\n    mend it in " + path + ": our_networks += 192.0.2.0/24;\n",
 		"hash:/etc/?[1mnets",
 	} {
 		if !strings.Contains(got.stdout, part) {

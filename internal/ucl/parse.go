@@ -234,25 +234,6 @@ func (p *parser) words() (words []wordAt, after byte) {
 	return words, 0
 }
 
-// shortQuoted returns the quoted text at off, which must end on its line.
-func (p *parser) shortQuoted(off int) (end int, text string, bad bool) {
-	i := off + 1
-	for ; i < len(p.text) && p.text[i] != '\n'; i++ {
-		if p.text[i] == p.text[off] {
-			p.l.work += i - off
-			if text = p.text[off+1 : i]; p.text[off] == '"' {
-				return i + 1, p.l.expand(text, true), false
-			}
-			return i + 1, strings.ReplaceAll(text, `\'`, "'"), false
-		}
-		if p.text[i] == '\\' {
-			i++
-		}
-	}
-	p.l.work += i - off
-	return min(i, len(p.text)), "", true
-}
-
 // block reads the block at the present offset.
 func (p *parser) block(d *Directive) *Node {
 	open := p.off

@@ -25,7 +25,7 @@ type LookupFunc func(ctx context.Context, host string) ([]netip.Addr, error)
 // its list with a warning. Call it after the last Decode and before Finish.
 func Resolve(ctx context.Context, s *Section, lookup LookupFunc, ds *Diagnostics) {
 	var lists []*Networks
-	hosts, items := map[string]*hostAnswer{}, 0
+	hosts, items, last := map[string]*hostAnswer{}, 0, Pos{}
 	s.walk(func(o *Option) {
 		ns, ok := o.Value.(*Networks)
 		if !ok {
@@ -36,11 +36,12 @@ func Resolve(ctx context.Context, s *Section, lookup LookupFunc, ds *Diagnostics
 			if item.host != "" && items <= maxHosts {
 				items++
 				hosts[item.host] = &hostAnswer{}
+				last = item.pos
 			}
 		}
 	})
 	if items > maxHosts {
-		ds.Add(Fault, Pos{}, "too many host names in lists of networks; expected at most %d", maxHosts)
+		ds.Add(Fault, last, "too many host names in lists of networks; expected at most %d", maxHosts)
 		return
 	}
 	lookUpAll(ctx, hosts, lookup)

@@ -20,7 +20,8 @@ type scanner struct {
 	// next is counted from here, since a line may be megabytes long.
 	atLine, atOff, atCol int
 
-	unclosed [2]bool          // no closing " or ' stands on any later line
+	unclosed [2]stretch       // where closing found no end for a " or a '
+	odd      [2]stretch       // where shortQuoted found none
 	heredocs map[string][]int // offsets of lines that may end a heredoc; nil until the first
 	nul      bool             // a NUL byte was reported
 	hidden   int              // invisible characters so far
@@ -172,60 +173,6 @@ func (s *scanner) white(off int) int {
 	return off
 }
 
-// quoted reads a quoted text. The second result is false after a fault.
-func (s *scanner) quoted() (string, bool) {
-	open, q := s.off, s.text[s.off]
-	end, ok := s.closing(open)
-	if !ok {
-		s.off = s.lineEnd(open)
-		line := strings.TrimRight(s.text[open:s.off], " \t\r;,")
-		if _, n := utf8.DecodeLastRuneInString(line); n > 1 && quoteMark(line[len(line)-n:]) != "" {
-			s.fault(open+len(line)-n, typographic)
-		} else if strings.HasSuffix(line, `\"`) {
-			s.fault(open, `a text that is not closed; expected " at its end (\" stands for one within it)`)
-		} else {
-			s.fault(open, "a text that is not closed; expected %c at its end", q)
-		}
-		return "", false
-	}
-	s.off = end + 1
-	raw := s.text[open+1 : end]
-	if strings.Contains(raw, "\r\n") {
-		raw = strings.ReplaceAll(raw, "\r\n", "\n")
-	}
-	if q == '\'' {
-		return strings.ReplaceAll(strings.ReplaceAll(raw, `\'`, "'"), "\\\n", ""), true
-	}
-	return s.l.expand(raw, true), true
-}
-
-// closing returns the offset of the quotation mark that closes the one at open. A
-// text may go over several lines, but one in which a line looks like a directive
-// has lost its end.
-func (s *scanner) closing(open int) (int, bool) {
-	q := s.text[open]
-	kind := 0
-	if q == '\'' {
-		kind = 1
-	}
-	i := open + 1
-	defer func() { s.l.work += i - open }()
-	for ; i < len(s.text); i++ {
-		switch c := s.text[i]; {
-		case c == q:
-			return i, true
-		case c == '\\' && (q == '"' || s.at(i+1) == '\''):
-			if s.at(i+1) != '\n' {
-				i++
-			}
-		case c == '\n' && (s.unclosed[kind] || s.directiveLine(i+1)):
-			return 0, false
-		}
-	}
-	s.unclosed[kind] = true
-	return 0, false
-}
-
 // directiveLine tells whether the line at off looks like a directive, a section or
 // an include.
 func (s *scanner) directiveLine(off int) bool {
@@ -344,10 +291,13 @@ func ends(rest string) bool {
 // word returns the end of the bare word at off: up to white space or a delimiter.
 // A pair of square brackets within it belongs to it, as in inet6:9900@[::1], and one
 // of braces without blanks, as in a{1,3}.
-func (s *scanner) word(off int) int {
+func (s *scanner) word(off int) int { return s.wordWithin(off, len(s.text)) }
+
+// wordWithin is word for a word of which nothing from limit on is looked for.
+func (s *scanner) wordWithin(off, limit int) int {
 	from, depth := off, 0
 	defer func() { s.l.work += off - from + 1 }()
-	for ; off < len(s.text); off++ {
+	for ; off < limit; off++ {
 		switch s.text[off] {
 		case ' ', '\t', '\r', '\n', '\v', '\f', 0, ';', ',', '#', '}':
 			return off

@@ -36,8 +36,24 @@ func (s *source) secret(from, to int) int {
 	return at
 }
 
-// secretName tells whether a directive's value seems to be a password.
-func secretName(name string) bool { return secretWord(name) >= 0 }
+// secretName tells whether a directive's value seems to be a password, also when its
+// name is misspelt.
+func secretName(name string) bool {
+	if secretWord(name) >= 0 {
+		return true
+	}
+	const wrong = 3 // letters, from which on it is another word
+	if len(name) > len("enable_password")+wrong {
+		return false
+	}
+	name = fold(name)
+	for _, word := range [...]string{"password", "enable_password"} {
+		if distance(name, word, wrong) < wrong {
+			return true
+		}
+	}
+	return false
+}
 
 // secretAt returns the offset after the first word in the text that seems to name a
 // password, -1 when there is none or nothing follows.

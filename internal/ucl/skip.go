@@ -4,7 +4,8 @@ import "strings"
 
 // token returns what stands at the present offset, for a message.
 func (p *parser) token() string {
-	end := max(p.word(p.off), p.off+1)
+	const longest = 128 // more of it isn't shown, and what follows may be asked for again
+	end := max(p.wordWithin(p.off, min(len(p.text), p.off+longest)), p.off+1)
 	if p.off >= len(p.text) {
 		return "end of the file"
 	}
@@ -37,6 +38,10 @@ func (p *parser) skipStatement() {
 			p.l.work += p.off - from
 			return
 		case '{':
+			if end := p.braces(p.off); end > 0 && p.off > 0 && (p.text[p.off-1] == '$' || isNameByte(p.text[p.off-1])) {
+				p.off = end // within a word, as word has it
+				break
+			}
 			p.l.work += p.off - from
 			p.skipBalanced()
 			return

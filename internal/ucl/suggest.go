@@ -59,7 +59,7 @@ func suggest(word string, known []string) string {
 
 // fold makes alike what people mix up: case, hyphens and blanks.
 func fold(s string) string {
-	return strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(s))
+	return strings.ReplaceAll(strings.ReplaceAll(strings.ToLower(s), "-", "_"), " ", "_")
 }
 
 // distance returns how many letters must be inserted, deleted, changed or swapped

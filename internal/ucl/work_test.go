@@ -78,6 +78,13 @@ func patterns() map[string]string {
 		"typographic ends":         "a = \"b”\n",
 		"templates":                "{{ a }}",
 		"open templates":           "a = {{ ",
+		"variables and quotes":     "${a}\"",
+		"variables and signs":      "${a}+=$",
+		"variables as names":       "${a}b\"",
+		"escaped quotes, one line": "= \\\";",
+		"escaped quotes alone":     "\\\"",
+		"escaped quotes in lines":  "/\\\"<<<<<<< a\n",
+		"single escaped quotes":    "a'\\' ",
 	}
 }
 
@@ -88,7 +95,7 @@ func TestWorkIsLinear(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int{2_500, 50_000} {
 				for _, first := range []string{"", "a = ", "s { ", "a = \"", "a = [", "a = x, "} {
-					text := first + strings.Repeat(part, size/len(part))
+					text := first + strings.Repeat(part, size/len(part)) + "\nb = 1"
 					l := &Loader{Vars: map[string]string{"CONFDIR": "/etc"}}
 					l.ReadText("t.conf", text)
 					if limit := maxWork*len(text) + 1000; l.work > limit {
