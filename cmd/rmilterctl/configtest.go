@@ -70,14 +70,8 @@ func configFlag(c *cobra.Command, path *string) {
 
 func (a *app) configtest(ctx context.Context, o configtest) error {
 	conf, remarks, err := config.Load(o.path, config.Options{})
-	t := tested{Success: err == nil, Config: o.path, Faults: faultTexts(err), Warnings: []string{}, Notices: []string{}}
-	for _, d := range remarks {
-		if d.Severity == ucl.Warning {
-			t.Warnings = append(t.Warnings, d.String())
-		} else {
-			t.Notices = append(t.Notices, d.String())
-		}
-	}
+	t := tested{Success: err == nil, Config: o.path}
+	t.Faults, t.Warnings, t.Notices = ucl.Texts(ucl.Faults(err), ucl.Fault), ucl.Texts(remarks, ucl.Warning), ucl.Texts(remarks, ucl.Notice)
 	warnings := len(t.Warnings)
 	if err == nil {
 		t.Hash = conf.Hash
@@ -105,25 +99,6 @@ func (a *app) configtest(ctx context.Context, o configtest) error {
 		t.printPostfix(a.stdout)
 	}
 	return nil
-}
-
-// faultTexts returns the faults of a load as rmilter -t prints them, never nil.
-func faultTexts(err error) []string {
-	list := []string{}
-	var faults *ucl.Error
-	if !errors.As(err, &faults) {
-		if err != nil {
-			list = append(list, err.Error())
-		}
-		return list
-	}
-	for _, d := range faults.Faults {
-		list = append(list, d.String())
-	}
-	if faults.More > 0 {
-		list = append(list, fmt.Sprintf("and %d further faults", faults.More))
-	}
-	return list
 }
 
 // lookAtPostfix compares the configuration with Postfix's, if there is one.

@@ -1,9 +1,9 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"rmilter/internal/ucl"
 )
@@ -11,20 +11,7 @@ import (
 // Report writes what [Load] told to w for people: the remarks, then the faults, each
 // after the prefix.
 func Report(w io.Writer, prefix string, remarks []ucl.Diagnostic, err error) {
-	for _, d := range remarks {
+	for _, d := range slices.Concat(remarks, ucl.Faults(err)) {
 		fmt.Fprintf(w, "%s%s\n", prefix, d)
-	}
-	var faults *ucl.Error
-	if !errors.As(err, &faults) {
-		if err != nil {
-			fmt.Fprintf(w, "%s%v\n", prefix, err)
-		}
-		return
-	}
-	for _, d := range faults.Faults {
-		fmt.Fprintf(w, "%s%s\n", prefix, d)
-	}
-	if faults.More > 0 {
-		fmt.Fprintf(w, "%sand %d further faults\n", prefix, faults.More)
 	}
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -52,10 +51,10 @@ func (d *daemon) Reload() (controller.Reload, error) {
 	if err == nil {
 		err = d.control.SetPolicy(d.controlPolicy(conf))
 	}
-	faults := faultsOf(err)
+	faults := ucl.Faults(err)
 	d.logDiagnostics(append(remarks, faults...))
 	answer := controller.Reload{Success: err == nil, Config: d.opts.ConfigPath, Restart: []string{}}
-	answer.Faults, answer.Warnings, answer.Notices = texts(faults, ucl.Fault), texts(remarks, ucl.Warning), texts(remarks, ucl.Notice)
+	answer.Faults, answer.Warnings, answer.Notices = ucl.Texts(faults, ucl.Fault), ucl.Texts(remarks, ucl.Warning), ucl.Texts(remarks, ucl.Notice)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.reload.at = time.Now()
@@ -92,22 +91,6 @@ func (d *daemon) apply(conf *config.Config, restart []string) {
 	d.log.Info("configuration reloaded", "config", d.opts.ConfigPath, "hash", conf.Hash)
 }
 
-// faultsOf takes the error of a load apart.
-func faultsOf(err error) []ucl.Diagnostic {
-	var all *ucl.Error
-	if !errors.As(err, &all) {
-		if err == nil {
-			return nil
-		}
-		return []ucl.Diagnostic{{Severity: ucl.Fault, Text: err.Error()}}
-	}
-	faults := all.Faults
-	if all.More > 0 {
-		faults = append(faults, ucl.Diagnostic{Severity: ucl.Fault, Text: fmt.Sprintf("and %d further faults", all.More)})
-	}
-	return faults
-}
-
 // logDiagnostics gives each remark one line of the log.
 func (d *daemon) logDiagnostics(list []ucl.Diagnostic) {
 	for _, diag := range list {
@@ -126,17 +109,6 @@ func (d *daemon) logDiagnostics(list []ucl.Diagnostic) {
 			log(diag.String(), "line", line)
 		}
 	}
-}
-
-// texts returns the remarks of a severity as rmilter -t prints them, never nil.
-func texts(list []ucl.Diagnostic, s ucl.Severity) []string {
-	all := []string{}
-	for _, diag := range list {
-		if diag.Severity == s {
-			all = append(all, diag.String())
-		}
-	}
-	return all
 }
 
 // logLevel is the level in force.

@@ -130,6 +130,9 @@ func Test(o Options, stdout, stderr io.Writer) int {
 }
 
 func newDaemon(o Options, conf *config.Config, log *slog.Logger, level *slog.LevelVar) *daemon {
+	if path, err := filepath.Abs(o.ConfigPath); err == nil { // otherwise the load has failed
+		o.ConfigPath = path
+	}
 	d := &daemon{opts: o, log: log, level: level, conf: conf, started: conf, down: map[string]bool{}, ballast: make([]byte, ballastSize), figures: metrics.New(time.Now), pidfile: string(conf.Server.PidFile)}
 	d.env = &filter.Env{
 		Hostname: string(conf.Server.Hostname),

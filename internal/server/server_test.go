@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -167,6 +168,38 @@ func (r *rig) reloadAndWait() string {
 	r.signals <- syscall.SIGHUP
 	until(r.t, "reloaded", func() bool { return r.status().Config.ReloadTime.After(before) })
 	return r.status().Config.ReloadResult
+}
+
+// TestRelativePath starts a daemon with a relative path: what it says of its file has
+// the whole one.
+func TestRelativePath(t *testing.T) {
+	r := &rig{t: t, dir: t.TempDir()}
+	must(t, os.Mkdir(r.path("tmp"), 0o700))
+	r.configure("")
+	t.Chdir(r.dir)
+	o := Options{ConfigPath: "rmilter.conf"}
+	conf, err := load(o, r)
+	must(t, err)
+	r.daemon = newDaemon(o, conf, slog.New(slog.NewTextHandler(r, nil)), new(slog.LevelVar))
+	must(t, r.start())
+	signals := make(chan os.Signal, 2)
+	exit := make(chan int)
+	go func() { exit <- r.run(signals) }()
+	_, answer, _ := r.post()
+	if status := r.status().Config.Path; status != r.path("rmilter.conf") || answer.Config != status {
+		t.Errorf("got %s in the status and %s in the answer, want %s", status, answer.Config, r.path("rmilter.conf"))
+	}
+	r.configure("nonsense;")
+	r.post()
+	signals <- syscall.SIGTERM
+	if code := <-exit; code != exitOK {
+		t.Errorf("exit code %d, want %d", code, exitOK)
+	}
+	for _, message := range []string{"started", `"configuration reloaded"`, `"configuration not reloaded: the one before stays"`} {
+		if want := "msg=" + message; !regexp.MustCompile(regexp.QuoteMeta(want) + ` .*config=` + regexp.QuoteMeta(r.path("rmilter.conf"))).MatchString(r.logged()) {
+			t.Errorf("the log lacks %s with the path: %s", want, r.logged())
+		}
+	}
 }
 
 func TestReload(t *testing.T) {

@@ -105,7 +105,7 @@ func TestVariablesGrow(t *testing.T) {
 	if limit := 8 * maxTotal; n > limit {
 		t.Errorf("got %d bytes allocated, want at most %d", n, limit)
 	}
-	if got, want := remarks(&l.Diagnostics), "the files are too large or too many together; expected at most 16 MB in 1000 files"; got != want {
+	if got, want := remarks(&l.Diagnostics), "t:2:200007: the files are too large or too many together; expected at most 16 MB in 1000 files"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

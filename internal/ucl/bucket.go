@@ -55,6 +55,9 @@ func readBucket(n *Node) (Bucket, error) {
 			return Bucket{}, err
 		}
 		seconds, err := period(n, strings.TrimSpace(length))
+		if err == nil && burst/seconds > maxBucket {
+			err = n.Errorf("%s is a rate of %.0f in a second; expected at most %.0f", quoteFor(text), burst/seconds, maxBucket)
+		}
 		return Bucket{burst, burst / seconds}, err
 	}
 	first, second, ok := strings.Cut(text, ":")

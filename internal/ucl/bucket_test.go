@@ -29,6 +29,7 @@ func TestBucket(t *testing.T) {
 		{`{ rate = 0.025, burst = 30 }`, 30, 0.025, `"30 / 20m"`},
 		{`{"burst": 5, "rate": "0 / 1h"}`, 5, 0, "5:0"},
 		{"1:0.000277778", 1, 0.000277778, "1:0.000277778"},
+		{"1000000 / 1ms", 1e6, 1e9, "1000000:1000000000"},
 		{"1000000000:1000000000", 1e9, 1e9, `"1000000000 / 1s"`},
 	} {
 		var b Bucket
@@ -62,6 +63,8 @@ func TestBucketFaults(t *testing.T) {
 		"/ 1h":                      `"/ 1h"` + form,
 		"1000000001:1":              `"1000000001" is too large; expected at most 1000000000`,
 		"1:1000000001":              `"1000000001" is too large; expected at most 1000000000`,
+		"1000000000 / 1ms":          `"1000000000 / 1ms" is a rate of 1000000000000 in a second; expected at most 1000000000`,
+		"{ rate = 2000000 / 1ms }":  `"2000000 / 1ms" is a rate of 2000000000 in a second; expected at most 1000000000`,
 		"0.5:1":                     `a burst of 0.5 lets no message through; expected 1 or more, or 0 for no limit`,
 		"100 / 60":                  `the time 60 has no unit; expected ms, s, m, h, d or w: did you mean 60s?`,
 		"100 / h":                   `"h" is not a time; expected a number with ms, s, m, h, d or w as in 30s`,
@@ -105,7 +108,7 @@ func TestBucketDecode(t *testing.T) {
 }
 
 func FuzzBucket(f *testing.F) {
-	for _, s := range []string{"20:0.016666667", "100 / 1h", "1:1000000000", "3 / 7s", "1 / 290w", "0.5:1"} {
+	for _, s := range []string{"20:0.016666667", "100 / 1h", "1:1000000000", "3 / 7s", "1 / 290w", "0.5:1", "1000000000 / 1ms"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -370,19 +370,15 @@ func (d *decoder) repeated(dir *Directive, b *Block, s *Section, path string) {
 
 // required tells which of the required options a block lacks.
 func (d *decoder) required(dir *Directive, b *Block, s *Section, path string) {
-	var all, missing []string
+	var missing []string
 	for i := range s.Options {
 		o := &s.Options[i]
-		if !o.Required {
-			continue
-		}
-		all = append(all, o.Name)
-		if !slices.ContainsFunc(b.Directives, func(d *Directive) bool { return d.Name == o.Name || slices.Contains(o.Aliases, d.Name) }) {
+		if o.Required && !slices.ContainsFunc(b.Directives, func(d *Directive) bool { return d.Name == o.Name || slices.Contains(o.Aliases, d.Name) }) {
 			missing = append(missing, o.Name)
 		}
 	}
 	if missing != nil {
-		d.ds.Add(Fault, dir.Pos, "section %s lacks %s; expected %s", path, strings.Join(missing, " and "), strings.Join(all, ", "))
+		d.ds.Add(Fault, dir.Pos, "section %s is not complete; expected %s in it", path, wordList(missing, " and "))
 	}
 }
 

@@ -232,6 +232,40 @@ func TestDiagnosticsAreBounded(t *testing.T) {
 	}
 }
 
+// TestFaultsOfError takes errors apart: the faults, and what tells of the rest.
+func TestFaultsOfError(t *testing.T) {
+	two := []Diagnostic{{Text: "a"}, {Text: "b"}}
+	for _, c := range []struct {
+		err  error
+		want []string
+	}{
+		{nil, []string{}},
+		{fs.ErrPermission, []string{"permission denied"}},
+		{&Error{Faults: two}, []string{"a", "b"}},
+		{fmt.Errorf("x: %w", &Error{Faults: two[:1], More: 7}), []string{"a", "and 7 further faults"}},
+	} {
+		if diff := cmp.Diff(c.want, Texts(Faults(c.err), Fault)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", c.err, diff)
+		}
+	}
+	if two[1].Text != "b" {
+		t.Errorf("the faults were overwritten: %v", two)
+	}
+}
+
+// TestTexts has remarks of all severities.
+func TestTexts(t *testing.T) {
+	var ds Diagnostics
+	for s, text := range []string{"a", "b", "c"} {
+		ds.Add(Severity(s), Pos{}, "%s", text)
+	}
+	for s, want := range []string{"[a]", "[warning: b]", "[notice: c]"} {
+		if got := fmt.Sprint(Texts(ds.All(), Severity(s))); got != want {
+			t.Errorf("%v: got %s, want %s", Severity(s), got, want)
+		}
+	}
+}
+
 func TestLinesAreShownWithoutSecrets(t *testing.T) {
 	for in, want := range map[string]string{
 		`password = "hunter2" x`:                                "password ********",

@@ -2,6 +2,7 @@ package ucl
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,15 +66,20 @@ type Diagnostics struct {
 
 // Add adds a remark. Of each severity the first thousand are kept.
 func (ds *Diagnostics) Add(s Severity, p Pos, format string, args ...any) {
+	if ds.place(s, p, format, args...) && p.src != nil {
+		ds.list[len(ds.list)-1].Line = p.src.show(p)
+	}
+}
+
+// place is Add for a remark that shows no line. It is false when the remark is not
+// kept.
+func (ds *Diagnostics) place(s Severity, p Pos, format string, args ...any) bool {
 	ds.count[s]++
 	if ds.count[s] > maxDiagnostics {
-		return
+		return false
 	}
-	d := Diagnostic{Severity: s, Pos: p, Text: fmt.Sprintf(format, args...)}
-	if p.src != nil {
-		d.Line = p.src.show(p)
-	}
-	ds.list = append(ds.list, d)
+	ds.list = append(ds.list, Diagnostic{Severity: s, Pos: p, Text: fmt.Sprintf(format, args...)})
+	return true
 }
 
 // Append adds the remarks of another collection of the severity given.
@@ -133,15 +139,36 @@ type Error struct {
 
 // Error returns the faults, one after the other on lines of their own.
 func (e *Error) Error() string {
-	var b strings.Builder
-	for i, d := range e.Faults {
-		if i > 0 {
-			b.WriteByte('\n')
+	return strings.Join(Texts(e.All(), Fault), "\n")
+}
+
+// All returns the faults; when there are more, the last one tells how many.
+func (e *Error) All() []Diagnostic {
+	if e.More == 0 {
+		return e.Faults
+	}
+	return append(slices.Clip(e.Faults), Diagnostic{Text: fmt.Sprintf("and %d further faults", e.More)})
+}
+
+// Faults takes an error apart: all faults of an *Error, any other error as one fault
+// without a place, and nil as none.
+func Faults(err error) []Diagnostic {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.All()
+	}
+	if err == nil {
+		return nil
+	}
+	return []Diagnostic{{Text: err.Error()}}
+}
+
+// Texts returns the remarks of a severity as they are printed, never nil.
+func Texts(list []Diagnostic, s Severity) []string {
+	texts := []string{}
+	for _, d := range list {
+		if d.Severity == s {
+			texts = append(texts, d.String())
 		}
-		b.WriteString(d.String())
 	}
-	if e.More > 0 {
-		fmt.Fprintf(&b, "\nand %d further faults", e.More)
-	}
-	return b.String()
+	return texts
 }

@@ -75,6 +75,8 @@ func TestFaults(t *testing.T) {
 		{"\x00\x00a = 1", "a = 1;", "f:1:1: a NUL byte; expected text\n    ??a = 1"},
 		{"\xff\xfea\x00", "", "f:1:1: the file is in UTF-16; expected UTF-8\n    ??a?"},
 		{"\xfe\xff\x00a", "", "f:1:1: the file is in UTF-16; expected UTF-8\n    ???a"},
+		{"\x7fELF\x02\x01\x01\x03\x04\x05\x06\x07\x08 x", "", "f:1:1: the file is not text; expected directives"},
+		{"\ufeff<!doctype html>", "", "f:1:1: the file is HTML or XML; expected directives\n    <!doctype html>"},
 		{".foo x", "", "f:1:1: unknown macro \".foo\"; expected .include or .try_include\n    .foo x"},
 		{".include", "", "f:1:1: .include has no path; expected the name of a file\n    .include"},
 		{".include ;", "", "f:1:1: .include has no path; expected the name of a file\n    .include ;"},

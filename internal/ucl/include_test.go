@@ -109,7 +109,7 @@ func TestIncludesExplode(t *testing.T) {
 	if n := len(l.Files()); n > maxFiles+1 { // the last one is not parsed any more
 		t.Errorf("got %d files read, want at most %d", n, maxFiles)
 	}
-	if got, want := remarks(&l.Diagnostics), "the files are too large or too many together; expected at most 16 MB in 1000 files"; got != want {
+	if got, want := remarks(&l.Diagnostics), "/etc/12:1:12: the files are too large or too many together; expected at most 16 MB in 1000 files"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }
@@ -123,12 +123,25 @@ func TestSizeLimits(t *testing.T) {
 	}
 	l.Diagnostics = Diagnostics{}
 	l.Read("/c")
-	if got, want := remarks(&l.Diagnostics), "the files are too large or too many together; expected at most 16 MB in 1000 files"; got != want {
+	if got, want := remarks(&l.Diagnostics), "/c:4:11: the files are too large or too many together; expected at most 16 MB in 1000 files"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	l = &Loader{}
 	b := l.ReadText("t", "s { a = ["+strings.Repeat("x,", maxNodes)+"] }\nb = 1")
-	if got, want := remarks(&l.Diagnostics), "too many values; expected at most a million"; got != want || len(b.Directives) > 1 {
+	if got, want := remarks(&l.Diagnostics), "t:1:2097156: too many values; expected at most a million"; got != want || len(b.Directives) > 1 {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	l = &Loader{}
+	for range maxFiles {
+		l.ReadText("t", "a = 1")
+	}
+	l.ReadText("u", "\nassword = q1w2e3")
+	if got, want := remarks(&l.Diagnostics), "u:1:1: the files are too large or too many together; expected at most 16 MB in 1000 files"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	l = &Loader{nodes: maxNodes} // at a password that is not known as one yet
+	l.ReadText("t", "\nassword = q1w2e3")
+	if got, want := remarks(&l.Diagnostics), "t:2:8: too many values; expected at most a million"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -49,6 +49,7 @@ type Loader struct {
 	order   int  // sources so far
 	stopped bool // a limit of the whole set was passed
 	sum     hash.Hash
+	reading *scanner // of the file that is read at present, nil between the files
 }
 
 // A file is one that was read.
@@ -191,15 +192,24 @@ func (l *Loader) parse(b *Block, src *source, stack []file, priority int) {
 	src.indexLines()
 	fmt.Fprintf(l.hash(), "%d %s %d ", len(src.name), src.name, len(src.text))
 	io.WriteString(l.hash(), src.text)
+	p := &parser{scanner: newScanner(l, src), stack: stack, priority: priority}
+	outer := l.reading
+	defer func() { l.reading = outer }()
+	if outer == nil { // otherwise a file that is too much is told where it is included
+		l.reading = p.scanner
+	}
 	if l.grow(len(src.text)); l.stopped {
 		return
 	}
-	p := &parser{scanner: newScanner(l, src), stack: stack, priority: priority}
-	if what := otherwise(src.text); what != "" {
-		l.Diagnostics.Add(Fault, p.pos(0), "the file %s", what)
-		return
+	l.reading = p.scanner
+	switch what := otherwise(src.text); what {
+	case "":
+		p.body(b, -1)
+	case notText:
+		l.Diagnostics.place(Fault, p.pos(p.off), "the file %s", what)
+	default:
+		p.fault(p.off, "the file %s", what)
 	}
-	p.body(b, -1)
 }
 
 // grow counts bytes of a file or of what a variable stands for against the limit of the
@@ -234,10 +244,10 @@ func (l *Loader) count(s *scanner) bool {
 	return !l.stopped
 }
 
-// stop ends all reading.
+// stop ends all reading. No line is shown: a password in it may not be known as one yet.
 func (l *Loader) stop(why string) {
 	if !l.stopped {
 		l.stopped = true
-		l.Diagnostics.Add(Fault, Pos{}, "%s", why)
+		l.Diagnostics.place(Fault, l.reading.pos(l.reading.off), "%s", why)
 	}
 }

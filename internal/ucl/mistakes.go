@@ -9,6 +9,9 @@ import (
 // This file knows what isn't the language: the habits of other languages, the marks of
 // editors and tools, and how to go on behind a fault.
 
+// notText is what otherwise says of a file whose lines nobody can read.
+const notText = "is not text; expected directives"
+
 // otherwise tells of a file what it is when that isn't a configuration, "" of others.
 func otherwise(text string) string {
 	const looked = 512
@@ -27,7 +30,7 @@ func otherwise(text string) string {
 	case strings.HasPrefix(text, "\xff\xfe"), strings.HasPrefix(text, "\xfe\xff"), nuls > 8 && nuls*5 > len(head)*2 && nuls*5 < len(head)*3:
 		return "is in UTF-16; expected UTF-8"
 	case nuls+controls > 8:
-		return "is not text; expected directives"
+		return notText
 	case strings.HasPrefix(begin, "diff --git ") || strings.HasPrefix(begin, "--- ") && strings.Contains(head, "\n+++ "):
 		return "is a patch; expected directives"
 	case len(begin) > 2 && begin[0] == '<' && (begin[1] == '!' || begin[1] == '?' || isLetter(begin[1])) && strings.Contains(head, ">"):

@@ -155,13 +155,16 @@ func (e *enum[T]) Set(n *Node, _ bool) error {
 func (e *enum[T]) String() string { return string(*e.p) }
 
 // orList returns "a, b or c".
-func orList[T ~string](words []T) string {
+func orList[T ~string](words []T) string { return wordList(words, " or ") }
+
+// wordList returns "a, b and c" where last is " and ".
+func wordList[T ~string](words []T, last string) string {
 	var b strings.Builder
 	for i, w := range words {
 		switch {
 		case i == 0:
 		case i == len(words)-1:
-			b.WriteString(" or ")
+			b.WriteString(last)
 		default:
 			b.WriteString(", ")
 		}
