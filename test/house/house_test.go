@@ -71,6 +71,7 @@ var layers = [][]string{
 	{"dkim", "internal/spf", "internal/dmarc", "internal/authres", "internal/maps"},
 	{"internal/store", "internal/dns"},
 	{"internal/mail", "internal/ucl", "internal/metrics", "internal/spool", "internal/logs", "internal/password"},
+	{"internal/htmltext", "internal/mime", "internal/match"},
 }
 
 // only are the packages that stand aside: who may import them.
