@@ -272,11 +272,16 @@ func isASCII(s string) bool {
 
 // lowerASCII lower-cases A to Z and leaves all other bytes alone.
 func lowerASCII(s string) string {
-	b := []byte(s)
-	for i, c := range b {
-		if c >= 'A' && c <= 'Z' {
-			b[i] = c | 0x20
+	for i := range len(s) {
+		if s[i] >= 'A' && s[i] <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if b[i] >= 'A' && b[i] <= 'Z' {
+					b[i] |= 0x20
+				}
+			}
+			return string(b)
 		}
 	}
-	return string(b)
+	return s
 }

@@ -22,6 +22,7 @@ type Envelope struct {
 	From       Path       // MAIL FROM
 	Rcpts      []Path     // accepted recipients in order
 	Trust      Trust      // what the client is to us
+	Inspect    bool       // somebody only asks what would be found: no state is written
 }
 
 // A Path is an address of the envelope with its ESMTP parameters.

@@ -81,15 +81,19 @@ func equalName(a, b string) bool {
 }
 
 // unfold removes line breaks; the white space that follows them stays (RFC 5322,
-// section 2.2.3).
+// section 2.2.3). Where none follows, which only headers of parts have, a space keeps
+// the lines apart.
 func unfold(s string) string {
-	if !strings.ContainsAny(s, "\r\n") {
+	if strings.IndexByte(s, '\n') < 0 && strings.IndexByte(s, '\r') < 0 {
 		return s
 	}
 	b := make([]byte, 0, len(s))
 	for i := range len(s) {
-		if s[i] != '\r' && s[i] != '\n' {
+		switch {
+		case s[i] != '\r' && s[i] != '\n':
 			b = append(b, s[i])
+		case s[i] == '\n' && i+1 < len(s) && s[i+1] > ' ':
+			b = append(b, ' ')
 		}
 	}
 	return string(b)

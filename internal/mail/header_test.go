@@ -123,3 +123,24 @@ func FuzzDecodeText(f *testing.F) {
 		}
 	})
 }
+
+// FuzzEncodedWord wants UTF-8 of bounded size, and text without encoded words as it is.
+func FuzzEncodedWord(f *testing.F) {
+	for _, s := range []string{
+		"=?utf-8?B?w7zD?= =?UTF-8?q?=BC?=", "=?utf-8?Q?never closed =?utf-8?Q?a?=", "=?x?b?=?=", "=?iso-2022-jp?B?GyRC?=", "a =?koi8-r*ru?Q?=C1_?= \t b", "=?utf-7?Q?+AOk-?=", "\xff=?",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := mail.DecodeText(s)
+		if !utf8.ValidString(got) {
+			t.Errorf("DecodeText(%q): not UTF-8: %q", s, got)
+		}
+		if len(got) > 3*len(s) {
+			t.Errorf("DecodeText(%q): %d bytes", s, len(got))
+		}
+		if !strings.Contains(s, "=?") && utf8.ValidString(s) && got != s {
+			t.Errorf("DecodeText(%q): got %q", s, got)
+		}
+	})
+}

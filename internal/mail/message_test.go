@@ -3,11 +3,13 @@ package mail_test
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"rmilter/internal/mail"
+	"rmilter/test/mimesuite"
 )
 
 func TestParse(t *testing.T) {
@@ -101,9 +103,22 @@ func TestParseBomb(t *testing.T) {
 	}
 }
 
+// checkSmall parses with small limits.
+func checkSmall(t *testing.T, raw []byte, n int) {
+	n = n&15 + 1
+	lim := mail.Limits{Parts: n, Depth: n, TextBytes: 8 * n, HeaderBytes: 1 << 20, Fields: 10 * n}
+	if err := mimesuite.Check(mail.Parse(raw, lim), lim); err != nil {
+		t.Errorf("%q with limit %d: %v", raw, n, err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{"A: 1\r\n b\r\n\r\nbody", "From x\nA:1\n\n", " x", "A : \x00\r\r\n", "\n", "A\n:\n"} {
 		f.Add([]byte(s), 3, 10)
+	}
+	_, golden := goldenFiles(f)
+	for _, raw := range golden {
+		f.Add(raw, 0, 0)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte, fields, size int) {
 		before := bytes.Clone(raw)
@@ -114,7 +129,16 @@ func FuzzParse(f *testing.F) {
 		if fields > 0 && len(m.Header()) > fields {
 			t.Errorf("fields: got %d, want at most %d", len(m.Header()), fields)
 		}
+		checkSmall(t, raw, fields)
 		whole := mail.Parse(raw, mail.Limits{})
+		if err := mimesuite.Check(whole, mail.DefaultLimits); err != nil {
+			t.Errorf("%q: %v", raw, err)
+		}
+		// Every line is compared with each open boundary in every reading, twice, and
+		// what is decoded or guessed is walked again.
+		if got, most := mail.Steps(whole), 64*(bytes.Count(raw, []byte("--"))+1)*32; got > most {
+			t.Errorf("%d comparisons for %d bytes, want %d at most", got, len(raw), most)
+		}
 		if got, want := m.BodyOffset(), whole.BodyOffset(); got != want {
 			t.Errorf("body offset: got %d with limits, %d without", got, want)
 		}
@@ -139,4 +163,60 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("fields end at %d, beyond the body's begin %d", pos, whole.BodyOffset())
 		}
 	})
+}
+
+// Views may be asked for by many at once.
+func TestConcurrentViews(t *testing.T) {
+	_, messages := goldenFiles(t)
+	for _, raw := range messages {
+		m := mail.Parse(raw, mail.Limits{})
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				if err := mimesuite.Check(m, mail.DefaultLimits); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+func TestLongLine(t *testing.T) {
+	for _, c := range []struct{ lines, count, offset int }{{0, 0, 0}, {998, 0, 0}, {999, 3, 0}, {5000, 3, 0}} {
+		raw := strings.Repeat(strings.Repeat("x", c.lines)+"\r\n", 3)
+		if got := mail.Parse([]byte("\n"+raw), mail.Limits{}).Defect(mail.LongLine); got.Count != c.count || got.Count > 0 && got.Offset != 1 {
+			t.Errorf("3 lines of %d bytes: got %+v, want %d", c.lines, got, c.count)
+		}
+	}
+	mixed := "a: b\n\n" + strings.Repeat("short\n", 500) + strings.Repeat("y", 1200) + "\nshort\n"
+	if got := mail.Parse([]byte(mixed), mail.Limits{}).Defect(mail.LongLine); got.Count != 1 || mixed[got.Offset] != 'y' || mixed[got.Offset-1] != '\n' {
+		t.Errorf("one long line: got %+v", got)
+	}
+}
+
+// Every kind of defect has a name, and a message that has it.
+func TestDefectKinds(t *testing.T) {
+	_, messages := goldenFiles(t)
+	seen := map[mail.DefectKind]bool{mail.LongLine: true}
+	add := func(raw string, lim mail.Limits) {
+		for _, d := range mail.Parse([]byte(raw), lim).Defects() {
+			seen[d.Kind] = true
+		}
+	}
+	for _, raw := range messages {
+		add(string(raw), mail.Limits{})
+	}
+	part := "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\none\n"
+	add("A: 1\nB: 2\n\n", mail.Limits{Fields: 1})
+	add(part+"--b\n\ntwo\n--b--\n", mail.Limits{Parts: 2})
+	add(part+"--b--\n", mail.Limits{Depth: 1})
+	add("Content-Type: message/rfc822\n\nContent-Type: message/rfc822\n\nx: y\n\nz", mail.Limits{Depth: 1})
+	add("\nlong text", mail.Limits{TextBytes: 3})
+	add("Content-Transfer-Encoding: x-uuencode\n\nno data\n", mail.Limits{})
+	for k := mail.DefectKind(0); k.String() != "?"; k++ {
+		if !seen[k] {
+			t.Errorf("no message has %v", k)
+		}
+	}
 }

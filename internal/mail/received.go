@@ -3,6 +3,7 @@ package mail
 import (
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // Bounds of what ReceivedClient looks at.
@@ -31,7 +32,7 @@ func ReceivedClient(h Header, trusted func(netip.Addr) bool) (ip netip.Addr, hos
 		if seen++; seen > maxReceived {
 			break
 		}
-		c := parseReceived(f.Raw)
+		c := parseReceived(receivedText(f.Raw))
 		if c.ip.IsValid() && !c.ip.IsLoopback() && (trusted == nil || !trusted(c.ip)) {
 			return c.ip, c.host, c.helo, true
 		}
@@ -48,8 +49,7 @@ type hop struct {
 // parseReceived reads the "from" clause. RFC 5321, section 4.4 wants the greeting
 // and then a comment with what TCP told; Exim, qmail and Exchange each have it
 // another way.
-func parseReceived(raw string) hop {
-	text := unfold(raw[:min(len(raw), maxReceivedBytes)])
+func parseReceived(text string) hop {
 	if c := qmailLDAP(text); c.ip.IsValid() {
 		return c
 	}
@@ -88,6 +88,9 @@ func parseReceived(raw string) hop {
 	}
 	return hop{ip, "", clean(greeting)}
 }
+
+// receivedText returns what is looked at of a Received field, unfolded.
+func receivedText(raw string) string { return unfold(raw[:min(len(raw), maxReceivedBytes)]) }
 
 // qmailLDAP reads "(qmail 1 messnum 2 invoked from network[192.0.2.1/host]); …".
 func qmailLDAP(text string) (c hop) {
@@ -139,7 +142,10 @@ func fromClause(s string) (words, comments []string) {
 
 // endsClause tells whether a word begins the next clause (RFC 5321, section 4.4).
 func endsClause(word string) bool {
-	switch strings.ToLower(word) {
+	if len(word) > len("with") {
+		return false
+	}
+	switch lowerASCII(word) {
 	case "by", "via", "with", "id", "for":
 		return true
 	}
@@ -149,6 +155,9 @@ func endsClause(word string) bool {
 // comment reads the comment that s begins with and returns its text, without the
 // comments inside it, and the rest.
 func comment(s string) (text, rest string) {
+	if i := strings.IndexAny(s[1:], `()\`); i >= 0 && s[1+i] == ')' {
+		return s[1 : 1+i], s[i+2:]
+	}
 	var b strings.Builder
 	depth := 0
 	for i := 0; i < len(s); i++ {
@@ -259,3 +268,99 @@ func hostName(s string) string {
 
 // clean bounds a greeting and takes control characters out of it.
 func clean(s string) string { return printableRunes(cut(s, maxDomain)) }
+
+// A Received is one Received field: the hop that a relay claims (RFC 5321, section
+// 4.4). What it doesn't tell is zero.
+type Received struct {
+	IP   netip.Addr // the client's address, unmapped and without zone; invalid when not told
+	Host string     // the client's name from DNS, in lower case
+	Helo string     // the client's greeting
+	By   string     // the relay
+	With string     // the protocol in upper case, as "ESMTPS"
+	ID   string     // the relay's id of the message
+	For  string     // a recipient, without brackets
+	TLS  bool       // the field tells of TLS, by its protocol or by a comment
+	Auth bool       // the client was authenticated, by its protocol
+	Date time.Time  // when; zero when it isn't told or can't be understood
+	Raw  string     // the field as it stands
+}
+
+// Received returns the Received fields in order, the topmost first, at most 100.
+func (m *Message) Received() []Received {
+	m.hopped.Do(func() {
+		for _, f := range m.header {
+			if f.Is("Received") && len(m.hops) < maxHops {
+				m.hops = append(m.hops, ParseReceived(f.Raw))
+			}
+		}
+	})
+	return m.hops
+}
+
+const maxHops = 100
+
+// ParseReceived reads one Received field, of which the first 4096 bytes count.
+func ParseReceived(raw string) Received {
+	text := receivedText(raw)
+	c := parseReceived(text)
+	r := Received{IP: c.ip, Host: c.host, Helo: c.helo, Raw: raw}
+	text = strings.TrimLeft(text, " \t")
+	if i := strings.LastIndexByte(text, ';'); i >= 0 {
+		r.Date, _ = ParseDate(text[i+1:])
+		text = text[:i]
+	}
+	key, first := "", true
+	for n := 0; text != "" && n < 64; n++ {
+		text = strings.TrimLeft(text, " \t")
+		if strings.HasPrefix(text, "(") {
+			var c string
+			c, text = comment(text)
+			r.TLS = r.TLS || mentionsTLS(c)
+			continue
+		}
+		end := strings.IndexAny(text, " \t(")
+		if end < 0 {
+			end = len(text)
+		}
+		word := text[:end]
+		text = text[end:]
+		switch {
+		case key != "":
+			r.clause(key, word)
+			key = ""
+		case endsClause(word) || first && strings.EqualFold(word, "from"):
+			key = lowerASCII(word)
+		}
+		first = false
+	}
+	return r
+}
+
+// clause takes one of the clauses of a Received field.
+func (r *Received) clause(key, value string) {
+	value = clean(strings.TrimRight(value, ";"))
+	switch key {
+	case "by":
+		r.By = lowerASCII(strings.TrimRight(value, "."))
+	case "with":
+		r.With = strings.ToUpper(value)
+		switch r.With {
+		case "ESMTPA", "LMTPA", "UTF8SMTPA":
+			r.Auth = true
+		case "ESMTPS", "LMTPS", "UTF8SMTPS", "SMTPS", "HTTPS":
+			r.TLS = true
+		case "ESMTPSA", "LMTPSA", "UTF8SMTPSA", "SMTPSA":
+			r.Auth, r.TLS = true, true
+		}
+	case "id":
+		r.ID = value
+	case "for":
+		r.For = strings.Trim(value, "<>")
+	}
+}
+
+// mentionsTLS tells whether a comment names a version of TLS, as Postfix, Exim,
+// sendmail and Exchange do.
+func mentionsTLS(comment string) bool {
+	return strings.Contains(comment, "TLS") && !strings.Contains(comment, "NO_TLS") || strings.Contains(comment, "version=TLS")
+}

@@ -140,5 +140,9 @@ func FuzzReceivedClient(f *testing.F) {
 		if len(host) > 255 || len(helo) > 255 || !utf8.ValidString(helo) || strings.ContainsAny(host+helo, "\r\n\x00 ") {
 			t.Errorf("not clean: %q %q", host, helo)
 		}
+		r := mail.ParseReceived(raw)
+		if !utf8.ValidString(r.By+r.With+r.ID+r.For) || strings.ContainsAny(r.By+r.With+r.ID+r.For, "\r\n\x00 ") || r.IP.IsValid() && r.IP.IsUnspecified() {
+			t.Errorf("not clean: %+v", r)
+		}
 	})
 }

@@ -1,29 +1,41 @@
 package mail
 
 import (
-	"io"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/emersion/go-message/charset"
-	"golang.org/x/text/encoding/charmap"
+	"rmilter/internal/mime"
 )
 
 const (
-	maxCharset     = 64   // bytes of a charset's name
-	maxConversions = 1000 // conversions for one text; each costs as much as some KB of text
+	maxCharset     = 64        // bytes of a charset's name
+	maxConversions = 1000      // conversions for one text; each costs as much as some KB of text
+	maxWordText    = 256 << 10 // bytes of one text in which words are decoded
 )
 
 // DecodeText decodes the encoded words of an unfolded header value (RFC 2047) into
 // UTF-8. It takes what mail programs take: words inside other text, with spaces and
 // question marks inside, with broken base64, and characters cut in two between
 // adjacent words. What can't be decoded stays as it is; bytes in an unknown charset
-// are taken as UTF-8 if they are that, else as Windows-1252. The time is linear.
+// are guessed at. Words beyond the first 256 KB stay as they are. The time is linear.
 func DecodeText(s string) string {
 	if !strings.Contains(s, "=?") {
 		return guessText(s)
 	}
-	d := wordDecoder{in: s, end: mark{sub: "?=", at: -1}, stop: [2]mark{{" =?", -1}, {"\t=?", -1}}}
+	if len(s) > maxWordText {
+		return DecodeText(s[:maxWordText]) + guessText(s[maxWordText:])
+	}
+	d := newWordDecoder(s)
+	return d.decode()
+}
+
+func newWordDecoder(s string) wordDecoder {
+	return wordDecoder{in: s, end: mark{sub: "?=", at: -1}, stop: [2]mark{{" =?", -1}, {"\t=?", -1}}}
+}
+
+// decode returns the whole text decoded.
+func (d *wordDecoder) decode() string {
+	s := d.in
 	for pos := 0; pos < len(s); {
 		i := strings.Index(s[pos:], "=?")
 		if i < 0 {
@@ -33,6 +45,7 @@ func DecodeText(s string) string {
 		i += pos
 		w, next, ok := d.word(i)
 		if !ok {
+			d.broken++
 			next = i + 2
 			d.text(s[pos:next])
 		} else {
@@ -62,6 +75,9 @@ type wordDecoder struct {
 	charset string
 	bytes   []byte
 	count   int    // conversions so far
+	bad     int    // faults in words
+	broken  int    // "=?" that begin no word
+	unknown int    // words of unknown charsets
 	open    bool   // the last thing seen was a word
 	blank   string // white space seen since then
 }
@@ -135,11 +151,13 @@ func (d *wordDecoder) add(w encodedWord) {
 		d.flush()
 	}
 	d.open, d.blank, d.charset = true, "", w.charset
+	bad := 0
 	if w.base64 {
-		d.bytes = appendBase64(d.bytes, w.text)
+		d.bytes, bad = mime.AppendBase64(d.bytes, w.text)
 	} else {
-		d.bytes = appendQ(d.bytes, w.text)
+		d.bytes, bad = mime.AppendQ(d.bytes, w.text)
 	}
+	d.bad += bad
 }
 
 // flush writes the words gathered and the white space behind them.
@@ -151,92 +169,19 @@ func (d *wordDecoder) flush() {
 	d.open, d.blank, d.bytes = false, "", d.bytes[:0]
 }
 
-// appendQ decodes the Q encoding; what is no valid escape stays as it is.
-func appendQ(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
-		switch {
-		case s[i] == '_':
-			b = append(b, ' ')
-		case s[i] == '=' && i+2 < len(s) && unhex(s[i+1]) < 16 && unhex(s[i+2]) < 16:
-			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
-			i += 2
-		default:
-			b = append(b, s[i])
-		}
-	}
-	return b
-}
-
-// unhex returns the value of a hexadecimal digit, 255 for anything else.
-func unhex(c byte) byte {
-	switch {
-	case c >= '0' && c <= '9':
-		return c - '0'
-	case c >= 'a' && c <= 'f':
-		return c - 'a' + 10
-	case c >= 'A' && c <= 'F':
-		return c - 'A' + 10
-	}
-	return 255
-}
-
-// appendBase64 decodes base64, skipping what isn't of its alphabet; padding in the
-// middle begins a new run, padding at the end may be missing.
-func appendBase64(b []byte, s string) []byte {
-	var bits uint32
-	n := 0
-	for i := range len(s) {
-		var v uint32
-		switch c := s[i]; {
-		case c >= 'A' && c <= 'Z':
-			v = uint32(c - 'A')
-		case c >= 'a' && c <= 'z':
-			v = uint32(c-'a') + 26
-		case c >= '0' && c <= '9':
-			v = uint32(c-'0') + 52
-		case c == '+':
-			v = 62
-		case c == '/':
-			v = 63
-		case c == '=':
-			n = 0
-			continue
-		default:
-			continue
-		}
-		bits = bits<<6 | v
-		if n += 6; n >= 8 {
-			n -= 8
-			b = append(b, byte(bits>>n))
-		}
-	}
-	return b
-}
-
 // convert returns the words gathered in UTF-8, guessing where the charset says nothing
 // or is wrong.
 func (d *wordDecoder) convert() string {
-	switch lowerASCII(d.charset) {
-	case "utf-8", "utf8", "us-ascii", "ascii":
-		return guessText(string(d.bytes))
-	}
 	if d.count++; d.count > maxConversions {
 		return guessText(string(d.bytes))
 	}
-	return decodeCharset(d.charset, d.bytes)
-}
-
-// decodeCharset converts to UTF-8.
-func decodeCharset(name string, b []byte) string {
-	r, err := charset.Reader(name, strings.NewReader(string(b)))
-	if err != nil {
-		return guessText(string(b))
+	t := mime.Decode(d.charset, d.bytes)
+	if !t.Known {
+		d.unknown++
+	} else if t.Bad > 0 {
+		d.bad++
 	}
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return guessText(string(b))
-	}
-	return strings.ToValidUTF8(string(text), "\uFFFD")
+	return t.String
 }
 
 // guessText returns bytes of no known charset as UTF-8.
@@ -244,9 +189,5 @@ func guessText(s string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
-	text, err := charmap.Windows1252.NewDecoder().String(s)
-	if err != nil {
-		return strings.ToValidUTF8(s, "\uFFFD")
-	}
-	return text
+	return mime.Decode("", []byte(s)).String
 }

@@ -1,0 +1,71 @@
+package mimesuite
+
+// stalwartReasons are the differences from mime-stalwart that are meant: file, part and
+// what differs.
+var stalwartReasons = map[string]string{
+	"legacy/035 /0/1/3/5 filename":     "a folder in front of the name is kept out, and its backslashes aren't escapes",
+	"legacy/035 /0/1/3/6 filename":     "a folder in front of the name is kept out, and its backslashes aren't escapes",
+	"legacy/039 /0/1/3 filename":       "a folder in front of the name is kept out, and its backslashes aren't escapes",
+	"legacy/039 /0/1/4 filename":       "a folder in front of the name is kept out, and its backslashes aren't escapes",
+	"legacy/049 /0 span":               "the file ends in a lone CR, which the suite drops",
+	"legacy/049 /0 text":               "the file ends in a lone CR, which the suite drops",
+	"malformed/000 /0 parts":           "the suite takes the beginning of a boundary for the boundary, or misses that of the multipart outside; mail programs compare whole lines",
+	"malformed/001 /0 parts":           "the suite takes the beginning of a boundary for the boundary, or misses that of the multipart outside; mail programs compare whole lines",
+	"malformed/007 /0 parts":           "the suite takes the beginning of a boundary for the boundary, or misses that of the multipart outside; mail programs compare whole lines",
+	"malformed/008 /0 parts":           "the suite takes the beginning of a boundary for the boundary, or misses that of the multipart outside; mail programs compare whole lines",
+	"malformed/009 /0 parts":           "the suite takes the beginning of a boundary for the boundary, or misses that of the multipart outside; mail programs compare whole lines",
+	"malformed/011 /0 parts":           "the suite takes the beginning of a boundary for the boundary, or misses that of the multipart outside; mail programs compare whole lines",
+	"malformed/012 /0 parts":           "the suite takes the beginning of a boundary for the boundary, or misses that of the multipart outside; mail programs compare whole lines",
+	"malformed/016 /0 parts":           "the suite takes the beginning of a boundary for the boundary, or misses that of the multipart outside; mail programs compare whole lines",
+	"malformed/002 /0 text":            "a multipart without parts has its text in a part of its own",
+	"malformed/004 /0/1 span":          "the suite matches the beginning of the boundary and sees the rest of its line as header; here the boundary is guessed",
+	"malformed/004 /0/1/2 span":        "the suite matches the beginning of the boundary and sees the rest of its line as header; here the boundary is guessed",
+	"malformed/019 /0/4 span":          "a line without a colon that no field follows begins the body: its text must be seen",
+	"malformed/019 /0/4 text":          "a line without a colon that no field follows begins the body: its text must be seen",
+	"malformed/019 /0/5/7/8 span":      "a line without a colon that no field follows begins the body: its text must be seen",
+	"malformed/019 /0/5/7/8 text":      "a line without a colon that no field follows begins the body: its text must be seen",
+	"malformed/019 /0/5/7/9 span":      "a line without a colon that no field follows begins the body: its text must be seen",
+	"malformed/019 /0/5/7/9 text":      "a line without a colon that no field follows begins the body: its text must be seen",
+	"malformed/019 /0/5 span":          "the boundary at the very end belongs to the multipart that it doesn't close",
+	"malformed/019 /0/5/7 span":        "the boundary at the very end belongs to the multipart that it doesn't close",
+	"malformed/019 date":               "the first Date counts, not the last",
+	"malformed/020 /0/1 param charset": "of two Content-Type fields the multipart counts, so that its parts are seen; the text is a part too",
+	"malformed/020 /0/1 param format":  "of two Content-Type fields the multipart counts, so that its parts are seen; the text is a part too",
+	"malformed/020 /0/1 text":          "of two Content-Type fields the multipart counts, so that its parts are seen; the text is a part too",
+	"malformed/020 /0/1 type":          "of two Content-Type fields the multipart counts, so that its parts are seen; the text is a part too",
+	"malformed/021 /0/1 param charset": "of two Content-Type fields the multipart counts, so that its parts are seen; the text is a part too",
+	"malformed/021 /0/1 param format":  "of two Content-Type fields the multipart counts, so that its parts are seen; the text is a part too",
+	"malformed/021 /0/1 text":          "of two Content-Type fields the multipart counts, so that its parts are seen; the text is a part too",
+	"malformed/021 /0/1 type":          "of two Content-Type fields the multipart counts, so that its parts are seen; the text is a part too",
+	"malformed/022 /0/2 span":          "an embedded message without a header is a message all the same; its text is its part's",
+	"malformed/022 /0/2 text":          "an embedded message without a header is a message all the same; its text is its part's",
+	"rfc/000 /0/3/4 text":              "base64 that is none isn't shown as text: mail programs don't either",
+	"rfc/000 /0/3/5 text":              "base64 that is none isn't shown as text: mail programs don't either",
+	"thirdparty/002 /0/2 text":         "text behind the padding isn't decoded",
+	"thirdparty/002 /0/3 text":         "base64 that is none isn't shown as it stands",
+	"thirdparty/005 /0/5 span":         "a boundary stands at the beginning of a line (RFC 2046, section 5.1.1)",
+	"thirdparty/005 /0/5 text":         "a boundary stands at the beginning of a line (RFC 2046, section 5.1.1)",
+	"thirdparty/005 /0/1 text":         "half a character at the end becomes U+FFFD",
+	"thirdparty/010 /0 param comment":  "of two parameters of a name the first counts",
+	"thirdparty/015 /0 parts":          "the boundary of the multipart outside ends the embedded messages too",
+}
+
+// goMessageReasons are the messages of the suites that go-message reads without an
+// error, but otherwise.
+var goMessageReasons = map[string]string{
+	"mime-enmime/testdata/mail/non-mime-missing-charset.raw": "the charset of a meta element counts",
+	"mime-python/msg_02.txt":                                 digests,
+	"mime-python/msg_30.txt":                                 digests,
+	"mime-python/msg_34.txt":                                 digests,
+	"mime-stalwart/resources/eml/rfc/004.eml":                digests,
+	"mime-stalwart/resources/eml/thirdparty/007.eml":         digests,
+	"mime-python/msg_14.txt":                                 "a type without a subtype is none",
+	"mime-python/msg_24.txt":                                 "nothing between two boundaries is no part",
+	"mime-stalwart/resources/eml/legacy/016.eml":             "names are UTF-8",
+	"mime-stalwart/resources/eml/legacy/023.eml":             "names are UTF-8",
+	"mime-stalwart/resources/eml/legacy/035.eml":             "folders in front of names are kept out",
+	"mime-stalwart/resources/eml/legacy/039.eml":             "folders in front of names are kept out",
+	"mime-stalwart/resources/eml/thirdparty/001.eml":         "go-message wants the line breaks of the first boundary for the others",
+}
+
+const digests = "parts of a multipart/digest are messages (RFC 2046, section 5.1.5)"
