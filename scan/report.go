@@ -2,7 +2,8 @@ package scan
 
 import (
 	"context"
-	"math"
+	"fmt"
+	"strings"
 	"time"
 
 	"rmilter/internal/mail"
@@ -34,19 +35,33 @@ func (a Action) String() string {
 }
 
 // A Symbol is a named observation about a message. It is a constant value: the
-// weight in force for it belongs to the Scanner.
+// weight in force for it belongs to Weights.
 type Symbol struct {
-	Name  string  // upper case, unique in the program; rspamd's name where the meaning is rspamd's
-	Score float64 // default weight
-	Group string  // scores of one group can be capped together
-	Doc   string  // one sentence for people
+	Name    string  // upper case, unique in the program; rspamd's name where the meaning is rspamd's
+	Score   float64 // default weight
+	Group   string  // scores of one group can be capped together
+	OneShot bool    // counts once, however often it is reported
+	Doc     string  // one sentence for people
+}
+
+// valid tells what is wrong with a declaration.
+func (s *Symbol) valid() error {
+	switch {
+	case s.Name == "" || strings.Trim(s.Name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "":
+		return fmt.Errorf("symbol %q: the name is not upper-case letters, digits and underscores", s.Name)
+	case s.Group == "":
+		return fmt.Errorf("symbol %s has no group", s.Name)
+	case !strings.HasSuffix(s.Doc, "."):
+		return fmt.Errorf("symbol %s: the documentation is no sentence: %q", s.Name, s.Doc)
+	}
+	return nil
 }
 
 // A Finding is a Symbol seen on one message.
 type Finding struct {
-	Symbol  *Symbol
-	Weight  float64  // score that it adds, weight in force times strength
-	Details []string // evidence, as shown in brackets in the log and the headers
+	Symbol   *Symbol
+	Strength float64  // by which the weight is multiplied; 1 as a rule
+	Details  []string // evidence, as shown in brackets in the log and the headers
 }
 
 // A Passthrough is a check's demand for one action, whatever the score is.
@@ -56,23 +71,28 @@ type Passthrough struct {
 	Message string // text for the SMTP reply; "" for the action's own
 }
 
-// A Report is the complete and ordered account of one scan. It belongs to the
-// caller. All that is told about a scan is a rendering of it.
+// A Timing is how long a check took.
+type Timing struct {
+	Check string
+	Took  time.Duration
+}
+
+// A Report is the complete and ordered account of one scan: what was seen, not what it
+// weighs (see Weights.Score). It belongs to the caller. All that is told about a scan
+// is a rendering of it.
 type Report struct {
 	Findings    []Finding        // in a deterministic order
 	Passthrough *Passthrough     // nil when no check forces the action
 	Failed      map[string]error // checks that gave no answer, by name; nil when none
+	Times       []Timing         // of the checks that ran
 	Took        time.Duration    // wall time of the scan
+
+	late chan struct{}
 }
 
-// Score returns the sum of the findings' weights, rounded to hundredths.
-func (r *Report) Score() float64 {
-	s := 0.0
-	for _, f := range r.Findings {
-		s += f.Weight
-	}
-	return math.Round(s*100) / 100
-}
+// Late returns a channel that is closed when the last check has let go of the message;
+// nil when all have.
+func (r *Report) Late() <-chan struct{} { return r.late }
 
 // Thresholds are the scores from which an action is taken. NaN and absent mean never.
 type Thresholds map[Action]float64
@@ -93,4 +113,8 @@ type Scanner interface {
 	// Scan always returns a report; checks that could not answer by ctx's
 	// deadline are listed in Failed.
 	Scan(ctx context.Context, e *mail.Envelope, m *mail.Message) *Report
+	// Weights returns the weights in force.
+	Weights() *Weights
+	// Symbols returns what a message may get.
+	Symbols() []Listing
 }

@@ -34,16 +34,6 @@ func TestThresholdsAction(t *testing.T) {
 	}
 }
 
-func TestReportScore(t *testing.T) {
-	r := scan.Report{Findings: []scan.Finding{{Weight: 0.1}, {Weight: 0.2}, {Weight: -1.005}}}
-	if got, want := r.Score(), -0.71; math.Abs(got-want) > 0.011 || got != math.Round(got*100)/100 {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	if got := (&scan.Report{}).Score(); got != 0 {
-		t.Errorf("no findings: got %v, want 0", got)
-	}
-}
-
 func TestActionString(t *testing.T) {
 	for a, want := range map[scan.Action]string{
 		scan.NoAction: "no action", scan.Greylist: "greylist", scan.AddHeader: "add header",

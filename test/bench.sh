@@ -22,6 +22,7 @@ cat >"$dir/rmilter.conf" <<CONF
 bind_socket = inet:0@127.0.0.1;
 control_socket = $dir/control.sock;
 worker "controller" { bind_socket = "127.0.0.1:0"; }
+worker "normal" { bind_socket = []; }
 data_dir = $dir/data;
 log = stderr;
 CONF

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the end-to-end tests need on Debian: Postfix as a package without a
 # configuration, and, unpacked into folders of their own, sendmail, which conflicts
-# with Postfix as a package, and rspamd, of which rspamadm alone is run. It asks
+# with Postfix as a package, and rspamd, of which rspamadm and rspamc alone are run. It asks
 # nothing, starts no service, and does nothing and takes no time when all is there.
 # RMILTER_TEST_CACHE changes where those folders are.
 set -eu
@@ -9,6 +9,7 @@ set -eu
 cache=${RMILTER_TEST_CACHE:-/var/cache/rmilter-test}
 sendmail=$cache/sendmail/usr/libexec/sendmail/sendmail
 rspamadm=$cache/rspamd/usr/bin/rspamadm
+rspamc=$cache/rspamd/usr/bin/rspamc
 packages="postfix m4 make gcc libc6-dev procps util-linux hostname"
 
 missing_packages() {
@@ -19,12 +20,12 @@ missing_packages() {
 
 # missing_libraries names the shared libraries that the unpacked programs lack.
 missing_libraries() {
-	LD_LIBRARY_PATH=$cache/rspamd/usr/lib/rspamd ldd "$sendmail" "$rspamadm" 2>&1 |
+	LD_LIBRARY_PATH=$cache/rspamd/usr/lib/rspamd ldd "$sendmail" "$rspamadm" "$rspamc" 2>&1 |
 		sed -n 's/^[[:space:]]*\([^ ]*\) => not found$/\1/p'
 }
 
 has_sendmail() { [ -x "$sendmail" ] && [ -r "$cache/sendmail/usr/share/sendmail/cf/m4/cf.m4" ]; }
-has_rspamadm() { [ -x "$rspamadm" ] && [ -d "$cache/rspamd/usr/share/rspamd/lualib" ]; }
+has_rspamadm() { [ -x "$rspamadm" ] && [ -x "$rspamc" ] && [ -d "$cache/rspamd/usr/share/rspamd/lualib" ]; }
 has_all() { [ -z "$(missing_packages)" ] && has_sendmail && has_rspamadm && [ -z "$(missing_libraries)" ]; }
 
 if has_all; then

@@ -68,7 +68,7 @@ func startLoaded(t *testing.T) *loaded {
 			t.Fatalf("%s does not build: %v\n%s", name, err, out)
 		}
 	}
-	d.conf = fmt.Sprintf("log = stderr;\ngtube_patterns = all;\ncontrol_socket = %q;\nworker \"controller\" { bind_socket = []; }\nbind_socket = \"unix:%s\";\ntempdir = %q;\n",
+	d.conf = fmt.Sprintf("log = stderr;\ngtube_patterns = all;\ncontrol_socket = %q;\nworker \"controller\" { bind_socket = []; } worker \"normal\" { bind_socket = []; }\nbind_socket = \"unix:%s\";\ntempdir = %q;\n",
 		d.path("control.sock"), d.path("milter.sock"), dir)
 	d.addr = d.path("milter.sock")
 	d.configure(t, "")

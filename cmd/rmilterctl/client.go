@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -33,6 +35,15 @@ type client struct {
 	password string // as given; "-" reads it from stdin
 	stdin    io.Reader
 	getenv   func(string) string
+	line     *string // the password that was read from stdin; nil before
+}
+
+// A query is what is asked of the controller.
+type query struct {
+	method, path string
+	header       http.Header // may be nil
+	body         []byte
+	limit        time.Duration // for all of it
 }
 
 // An unreachableError says that no way led to an answer that is of use.
@@ -115,7 +126,7 @@ func (c *client) get(ctx context.Context, path string, accept func([]byte) error
 		if err != nil {
 			return err
 		}
-		a, err := w.fetch(ctx, http.MethodGet, path, password, timeout)
+		a, err := w.fetch(ctx, password, query{method: http.MethodGet, path: path, limit: timeout})
 		if err == nil && a.code != http.StatusOK {
 			err = refusal(a)
 		}
@@ -134,31 +145,46 @@ func (c *client) get(ctx context.Context, path string, accept func([]byte) error
 // or doesn't, it is not asked for twice. It returns an answer of one of the codes. An
 // error is as that of get.
 func (c *client) post(ctx context.Context, path string, codes ...int) (answer, error) {
+	a, no, err := c.send(ctx, query{method: http.MethodPost, path: path, limit: longTimeout})
+	if e := (*unreachableError)(nil); errors.As(err, &e) {
+		if last := len(e.ways) - 1; !errors.As(e.ways[last], new(*dialError)) {
+			e.ways[last] = fmt.Errorf("%w; it may have been done all the same", e.ways[last])
+		}
+	}
+	if err != nil || slices.Contains(codes, a.code) {
+		return a, err
+	}
+	return answer{}, no(refusal(a))
+}
+
+// send asks by the first way that leads to a connection. What no returns is the error
+// for an answer that isn't taken. An error is either about the command line or an
+// *unreachableError.
+func (c *client) send(ctx context.Context, q query) (a answer, no func(error) error, err error) {
 	list, err := c.ways()
 	if err != nil {
-		return answer{}, err
+		return answer{}, nil, err
 	}
 	e := new(unreachableError)
 	for _, w := range list {
 		password, err := c.secretFor(w)
 		if err != nil {
-			return answer{}, err
+			return answer{}, nil, err
 		}
-		a, err := w.fetch(ctx, http.MethodPost, path, password, longTimeout)
-		switch {
-		case err == nil && slices.Contains(codes, a.code):
-			return a, nil
-		case err == nil:
-			e.refused = true
-			e.tried(w, refusal(a))
-			return answer{}, e
-		case !errors.As(err, new(*dialError)):
-			e.tried(w, fmt.Errorf("%w; it may have been done all the same", err))
-			return answer{}, e
+		a, err := w.fetch(ctx, password, q)
+		if err == nil {
+			return a, func(err error) error {
+				e.refused = true
+				e.tried(w, err)
+				return e
+			}, nil
 		}
 		e.tried(w, err)
+		if !errors.As(err, new(*dialError)) {
+			break
+		}
 	}
-	return answer{}, e
+	return answer{}, nil, e
 }
 
 // secretFor returns the password for a way: none for the socket.
@@ -173,7 +199,14 @@ func (c *client) secretFor(w way) (string, error) {
 // only, so that nobody has to type for a socket that asks for nothing.
 func (c *client) secret() (string, error) {
 	if c.password == "-" {
-		return readLine(c.stdin)
+		if c.line == nil {
+			line, err := readLine(c.stdin)
+			if err != nil {
+				return "", err
+			}
+			c.line = &line
+		}
+		return *c.line, nil
 	}
 	p := cmp.Or(c.password, c.getenv("RMILTER_PASSWORD"))
 	return p, checkPassword(p)
@@ -208,19 +241,20 @@ type dialError struct{ error }
 
 // fetch sends a request by one way. An error is a *dialError, or about an answer that
 // did not come or that makes no sense.
-func (w way) fetch(ctx context.Context, method, path, password string, limit time.Duration) (answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+func (w way) fetch(ctx context.Context, password string, q query) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, q.limit)
 	defer cancel()
 	c, err := new(net.Dialer).DialContext(ctx, w.network, w.address)
 	if err != nil {
-		return answer{}, &dialError{cause(err, limit)}
+		return answer{}, &dialError{cause(err, q.limit)}
 	}
 	defer c.Close()
 	// The URL's host is not used for dialling; that of the request is the Host header.
-	r, err := http.NewRequestWithContext(ctx, method, "http://localhost"+path, nil)
+	r, err := http.NewRequestWithContext(ctx, q.method, "http://localhost"+q.path, bytes.NewReader(q.body))
 	if err != nil {
 		return answer{}, err
 	}
+	maps.Copy(r.Header, q.header)
 	if w.network != "unix" {
 		r.Host = w.address
 	}
@@ -235,12 +269,12 @@ func (w way) fetch(ctx context.Context, method, path, password string, limit tim
 	}
 	got, err := h.RoundTrip(r)
 	if err != nil {
-		return answer{}, cause(err, limit)
+		return answer{}, cause(err, q.limit)
 	}
 	defer got.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(got.Body, maxAnswer+1))
 	if err != nil {
-		return answer{}, cause(err, limit)
+		return answer{}, cause(err, q.limit)
 	}
 	if len(body) > maxAnswer {
 		return answer{}, errors.New("the answer is too long")

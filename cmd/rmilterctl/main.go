@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -91,7 +92,9 @@ func (a *app) commands() *cobra.Command {
 	f.BoolVar(&a.json, "json", false, "print JSON")
 	root.AddCommand(a.statusCommand(), a.versionCommand())
 	root.AddCommand(a.configtestCommand(), a.configdumpCommand())
+	root.AddCommand(a.symbolsCommand(), a.explainCommand())
 	root.AddCommand(a.reloadCommand(), a.pwCommand())
+	root.AddCommand(a.listCommand(time.Now))
 	return root
 }
 

@@ -20,6 +20,8 @@ import (
 	"rmilter/internal/filter"
 	"rmilter/internal/policy"
 	"rmilter/internal/ucl"
+	"rmilter/scan"
+	"rmilter/scan/checks"
 )
 
 // A Config is a configuration. It never changes once loaded and is then safe for
@@ -27,6 +29,7 @@ import (
 type Config struct {
 	Filter filter.Config
 	Policy policy.Config
+	Scan   *scan.Config
 	Server Server
 	Later  Later  // read and checked, not served by this version
 	Hash   string // six hex digits over the names and texts of all files
@@ -47,7 +50,7 @@ type Options struct {
 
 // Default returns the defaults.
 func Default() *Config {
-	c := &Config{Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Server: DefaultServer(), Later: DefaultLater()}
+	c := &Config{Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Scan: scan.NewConfig(checks.All()), Server: DefaultServer(), Later: DefaultLater()}
 	c.top = c.sections()
 	return c
 }
@@ -131,7 +134,7 @@ func within(s *ucl.Section, path string) (sub *ucl.Section, rest string) {
 // sections merges the sections of all packages.
 func (c *Config) sections() *ucl.Section {
 	top := &ucl.Section{Doc: "Options outside of any section."}
-	for _, list := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections(), c.Later.Sections(), rspamd(), old()} {
+	for _, list := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections(), c.Scan.Sections(), c.Later.Sections(), rspamd(), old()} {
 		for _, s := range list {
 			merge(top, s)
 		}
@@ -238,6 +241,9 @@ func blocks(s *ucl.Section) []block {
 			known[b] = true
 			list = append(list, block{strings.TrimSuffix(s.Name+" "+ucl.Quote(key), ` ""`), b})
 		}
+	}
+	if s.Hidden {
+		return nil
 	}
 	if s.Repeat == nil {
 		add("", s)

@@ -103,6 +103,7 @@ hostname = "HOST";
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	want = "worker \"controller\" {\n    bind_socket = 127.0.0.1:11334;\n    password = \"\";\n    enable_password = \"\";\n    secure_ip = [];\n}\n"
+	want += "worker \"normal\" {\n    bind_socket = 127.0.0.1:11333;\n}\n"
 	if got := dump(t, c, "worker"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -222,7 +223,7 @@ func TestFaults(t *testing.T) {
 		"data_dir = \"\"":                           `data_dir: "" is not a path; expected one that begins with /`,
 		"format = xml":                              `format: "xml" is not known here; expected text or json`,
 		"worker { count = 1 }":                      `section worker has no name; expected worker "controller" { }`,
-		"worker { type = fuzy }":                    `unknown worker "fuzy"; expected controller`,
+		"worker { type = fuzy }":                    `unknown worker "fuzy"; expected controller or normal`,
 		"worker controller { bind = \"*:1\" }":      `unknown directive "bind" in section worker "controller"`,
 		"actions { bind_socket = fd:3 }":            `unknown directive "bind_socket" in section actions; it belongs at the top level, outside of any section`,
 		"reject = 5":                                `unknown directive "reject"; it belongs in section actions`,
@@ -287,7 +288,7 @@ func TestWorkers(t *testing.T) {
 			"worker \"controller\" {\n    bind_socket = localhost:1, 127.0.0.1:2;\n    password = \"\";\n    enable_password = \"\";\n    secure_ip = 192.0.2.1, [::1]/128;\n}\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, dump(t, mustLoad(t, c.in), "worker")); diff != "" {
+			if diff := cmp.Diff(c.want, dump(t, mustLoad(t, c.in), "worker controller")); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -412,6 +413,22 @@ func TestRealFiles(t *testing.T) {
 	_, _, err = Load(loop, Options{})
 	if want := "it includes itself: " + loop + ", " + filepath.Join(dir, "other.conf"); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want a fault with %s", err, want)
+	}
+}
+
+func TestNormalSockets(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                                   "127.0.0.1:11333 true",
+		"worker normal { bind_socket = [] }": "",
+		"worker normal { bind_socket = 127.0.0.1:1, /run/scan }": "127.0.0.1:1 false, unix:/run/scan false",
+	} {
+		var got []string
+		for _, s := range mustLoad(t, in).Server.NormalSockets() {
+			got = append(got, fmt.Sprint(s.Socket, " ", s.Default))
+		}
+		if strings.Join(got, ", ") != want {
+			t.Errorf("%s: got %v, want %s", in, got, want)
+		}
 	}
 }
 

@@ -105,7 +105,7 @@ func (c *Config) screenLine(line screenLine) string {
 // templates returns what the documentation shows for a section: itself, or a block of
 // a keyed one with each of its known keys, or with the placeholder.
 func templates(s *ucl.Section) []block {
-	if s.Repeat == nil || len(s.Keys) > 0 {
+	if s.Hidden || s.Repeat == nil || len(s.Keys) > 0 {
 		return blocks(s)
 	}
 	return []block{{s.Name + " " + ucl.Quote(s.Key), s.Repeat(s.Key)}}

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rmilter/internal/ucl"
+	"rmilter/scan"
+	"rmilter/scan/checks"
 )
 
 var update = flag.Bool("update", false, "write the generated files")
@@ -20,6 +22,7 @@ func TestGenerated(t *testing.T) {
 	for name, want := range map[string]string{
 		"../../rmilter.conf.example":  Example(),
 		"../../docs/configuration.md": Reference(),
+		"../../docs/symbols.md":       Symbols(),
 	} {
 		if *update {
 			if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
@@ -51,6 +54,26 @@ func TestGeneratedIsOfNoMachine(t *testing.T) {
 	}
 }
 
+// TestSymbolsAreAll wants every symbol of every check in docs/symbols.md, once.
+func TestSymbolsAreAll(t *testing.T) {
+	text, seen := Symbols(), 0
+	for _, c := range checks.All() {
+		d := scan.Describe(c)
+		if !strings.Contains(text, "\n| `"+d.Name+"` | "+cell(d.Doc)+" |\n") {
+			t.Errorf("check %s is missing", d.Name)
+		}
+		for _, s := range d.Symbols {
+			seen++
+			if n := strings.Count(text, "\n| `"+s.Name+"` | "); n != 1 {
+				t.Errorf("symbol %s is there %d times, want once", s.Name, n)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no symbols")
+	}
+}
+
 func TestDeclarations(t *testing.T) {
 	if err := ucl.Check(Default().top); err != nil {
 		t.Error(err)
@@ -75,7 +98,7 @@ func TestExample(t *testing.T) {
 		t.Errorf("the example sets %d options, want the 9 of its first screen", set)
 	}
 
-	skip := regexp.MustCompile(`(?ms)^#settings.*?^#}\n`) // a block that would be there
+	skip := regexp.MustCompile(`(?ms)^#(settings|symbol|group|composite|regexp) "NAME".*?^#}\n`) // a block that would be there
 	text := skip.ReplaceAllString(Example(), "")
 	for _, e := range flatten(Default().top) {
 		if e.option.Example != "" { // not the default

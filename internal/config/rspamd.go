@@ -7,8 +7,8 @@ import "rmilter/internal/ucl"
 func rspamd() []*ucl.Section {
 	var list []ucl.Ignored
 	for _, name := range []string{
-		"classifier", "composite", "composites", "group", "groups", "lang_detection", "logging", "modules", "neighbours",
-		"options", "symbols", "upstream",
+		"classifier", "groups", "lang_detection", "logging", "modules", "neighbours",
+		"options",
 	} {
 		list = append(list, ucl.Ignored{Name: name})
 	}
@@ -32,14 +32,14 @@ func rspamd() []*ucl.Section {
 // metric declares what is left of a metric without its actions, see splitMetric.
 func metric() *ucl.Section {
 	s := &ucl.Section{Name: "metric", Key: "NAME"}
-	for _, name := range []string{"group", "groups", "symbol", "symbols", "grow_factor", "unknown_weight"} {
+	for _, name := range []string{"groups", "grow_factor", "unknown_weight"} {
 		s.Ignored = append(s.Ignored, ucl.Ignored{Name: name})
 	}
 	return &ucl.Section{
 		Name:   "metric",
 		Key:    "NAME",
 		Keys:   []string{"default"},
-		Doc:    "rspamd's word for the scores and actions. What stands in its section actions { } counts as if it stood outside.",
+		Doc:    "rspamd's word for the scores and actions. Its actions, groups and symbols count as if they stood outside.",
 		Repeat: func(string) *ucl.Section { return s },
 	}
 }
@@ -53,7 +53,7 @@ func modules() []string {
 		"fann_redis", "force_actions", "forged_recipients", "fuzzy_check", "gpt", "greylist", "hfilter", "history_redis",
 		"http_headers", "ip_score", "known_senders", "llm_embeddings", "maillist", "maps_stats", "metadata_exporter",
 		"metric_exporter", "mid", "milter_headers", "mime_types", "multimap", "mx_check", "neural", "once_received", "p0f",
-		"phishing", "ratelimit", "rbl", "regexp", "replies", "reputation", "rmilter_headers", "rspamd_update",
+		"phishing", "ratelimit", "rbl", "replies", "reputation", "rmilter_headers", "rspamd_update",
 		"spamassassin", "spamtrap", "spf", "surbl", "trie", "url_redirector", "url_reputation", "url_suspect", "url_tags",
 	}
 }

@@ -21,7 +21,7 @@ func texts(remarks []ucl.Diagnostic) []string {
 
 // TestRspamdSections loads every section of rspamd's, with and without a name.
 func TestRspamdSections(t *testing.T) {
-	names := append(modules(), "classifier", "composite", "composites", "group", "groups", "lang_detection", "logging", "modules", "options", "symbols")
+	names := append(modules(), "classifier", "groups", "lang_detection", "logging", "modules", "options")
 	own := []string{"antivirus", "dkim_signing", "greylist", "ratelimit"} // have one of rmilter's in their place
 	for _, name := range names {
 		for _, key := range []string{"", ` "x"`} {
@@ -47,7 +47,7 @@ func TestRspamdSections(t *testing.T) {
 // TestUnservedWorkers has the options of rspamd's workers in blocks that nobody serves.
 func TestUnservedWorkers(t *testing.T) {
 	const options = "bind_socket = \"*:11333\"; count = 4; max_tasks = 100; mime = true; task_timeout = 8s; keypair { pubkey = x; privkey = y; } milter = yes; timeout = 120s; upstream \"local\" { default = yes; self_scan = yes; }"
-	for _, kind := range []string{"normal", "rspamd_proxy", "fuzzy", "hs_helper"} {
+	for _, kind := range []string{"rspamd_proxy", "fuzzy", "hs_helper"} {
 		for _, in := range []string{
 			"worker \"" + kind + "\" { " + options + " }",
 			"worker { type = \"" + kind + "\"; " + options + " }",
@@ -62,8 +62,38 @@ func TestUnservedWorkers(t *testing.T) {
 	}
 }
 
+// TestNormalWorker has the options of rspamd's scanner in its three ways.
+func TestNormalWorker(t *testing.T) {
+	const options = "bind_socket = \"*:11333\"; count = 4; max_tasks = 100; mime = true; task_timeout = 8s; keypair { pubkey = x; privkey = y; } timeout = 120s;"
+	for _, in := range []string{
+		"worker \"normal\" { " + options + " }",
+		"worker { type = normal; " + options + " }",
+		"worker { " + options + " .include \"$CONFDIR/worker-normal.inc\"\n}",
+	} {
+		c, remarks, err := load(files("/etc/rmilter.conf", in))
+		if err != nil {
+			t.Errorf("%s: %v", in, err)
+			continue
+		}
+		want := []string{
+			"warning: bind_socket: *:11333 can be reached from other machines, and there is no password: who connects can pass for any user; expected a socket of 127.0.0.1, or a firewall",
+			"warning: count has no effect: one process serves all",
+			"warning: max_tasks has no effect: the number of connections is bounded by itself",
+			"warning: mime has no effect: messages are always MIME, unless the client says otherwise",
+			"warning: task_timeout has no effect: each request has its own time limit",
+			"warning: keypair has no effect: HTTPCrypt is not spoken",
+			"warning: timeout has no effect: each request has its own time limit",
+		}
+		if diff := cmp.Diff(want, texts(remarks)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", in, diff)
+		}
+		if got := c.Server.NormalSockets(); len(got) != 1 || got[0].String() != "*:11333" || got[0].Default {
+			t.Errorf("%s: got sockets %v", in, got)
+		}
+	}
+}
+
 func TestMetric(t *testing.T) {
-	const group = `notice: section group in section metric "default": not served by this version`
 	for _, c := range []struct {
 		in     string
 		values string // thresholds of greylist, add_header and reject, and the subject
@@ -74,10 +104,9 @@ func TestMetric(t *testing.T) {
 		{`metric { default { actions { reject = 20; } } }`, `4 6 20 "***SPAM*** %s"`, nil},
 		{`metric { actions { reject = 20; } actions { greylist = 2 } }`, `2 6 20 "***SPAM*** %s"`, nil},
 		{`metric "default" { }`, `4 6 15 "***SPAM*** %s"`, nil},
-		{`metric "default" { actions { reject = 20; } group "header" { symbol "X" { weight = 1.0; } } group "y" { } }`, `4 6 20 "***SPAM*** %s"`, []string{group}},
+		{`metric "default" { actions { reject = 20; } group "header" { symbol "X" { weight = 1.0; } } group "y" { } }`, `4 6 20 "***SPAM*** %s"`, nil},
 		{`metric "default" { unknown_weight = 1.0; grow_factor = 1.1; symbol "X" { weight = 1; } }`, `4 6 15 "***SPAM*** %s"`, []string{
-			`notice: unknown_weight, grow_factor in section metric "default": not served by this version`,
-			`notice: section symbol in section metric "default": not served by this version`}},
+			`notice: unknown_weight, grow_factor in section metric "default": not served by this version`}},
 		{`metric "other" { actions { reject = 20; } }`, `4 6 15 "***SPAM*** %s"`, []string{`warning: metric "other" has no effect: there is one metric, "default"`}},
 		{"metric \"default\" { actions { reject = 20; } }\nactions { reject = 12; }", `4 6 12 "***SPAM*** %s"`, []string{"warning: reject was set before in line 1; this line replaces that one"}},
 	} {

@@ -25,6 +25,12 @@ type Server struct {
 	ControlSocket   ucl.String   // unix socket of the controller, "" for none
 	Hostname        ucl.String   // this machine's name in replies and headers
 	Controller      Controller
+	Normal          Normal
+}
+
+// Normal are the options of worker "normal".
+type Normal struct {
+	BindSocket ucl.Sockets // where mail systems have mail judged by HTTP; empty for nowhere
 }
 
 // Controller are the options of worker "controller".
@@ -64,6 +70,7 @@ func DefaultServer() Server {
 		ControlSocket:   ucl.String(runDir(runtime.GOOS) + "/control.sock"),
 		Hostname:        ucl.String(host),
 		Controller:      Controller{BindSocket: ucl.MustSockets("127.0.0.1:11334")},
+		Normal:          Normal{BindSocket: ucl.MustSockets("127.0.0.1:11333")},
 	}
 }
 
@@ -87,7 +94,7 @@ func (c *Server) top() []ucl.Option {
 		{Name: "tempdir", Value: &pathValue{&c.TempDir, false}, Restart: true, Default: "$TMPDIR, else /tmp", Example: `"/var/tmp"`,
 			Doc: "Directory where large messages are kept while they arrive. The files have mode 0600 and no name."},
 		{Name: "spool_limit", Value: ucl.Within(&c.SpoolLimit, 1<<20, 1<<40), Restart: true,
-			Doc: "Bytes of all messages that are arriving at one time, 1M to 1024G. Beyond it a message is deferred."},
+			Doc: "Bytes of all messages that are arriving at one time, 1M to 1024G. Beyond it a message is deferred. Those that are only to be inspected, by HTTP, have a quarter of it besides."},
 		{Name: "pidfile", Value: &pathValue{&c.PidFile, true}, Restart: true, Example: `"/run/rmilter/rmilter.pid"`,
 			Doc: "File that holds the number of the daemon's process. Supervisors such as systemd don't need it."},
 		{Name: "log", Value: ucl.Enum(&c.Log, "auto", "journald", "syslog", "stderr"), Restart: true,
@@ -105,42 +112,22 @@ func (c *Server) top() []ucl.Option {
 	}
 }
 
-// worker declares the blocks for rspamd's workers. The controller is the only one that
-// this version serves.
+// worker declares the blocks for rspamd's workers, of which this version serves two.
 func (c *Server) worker() *ucl.Section {
-	controller := &ucl.Section{
-		Name: "worker",
-		Doc:  "The HTTP server for rmilterctl, monitoring and people.",
-		Options: []ucl.Option{
-			{Name: "bind_socket", Value: &c.Controller.BindSocket, Restart: true, Gather: true,
-				Doc: "Where HTTP is served: HOST:PORT, *:PORT for all addresses, or a path. [] for nowhere."},
-			{Name: "password", Value: &passwordValue{&c.Controller.Password}, Example: `"change me"`,
-				Doc: "Opens what only reads, and without enable_password what changes something, too. In plain text or as rmilterctl pw prints it. Without any password reading is open to all who can connect."},
-			{Name: "enable_password", Value: &passwordValue{&c.Controller.EnablePassword}, Example: `"change me, too"`,
-				Doc: "Opens everything, in the same forms. Without any password only the control socket and secure_ip can change something."},
-			{Name: "secure_ip", Value: &c.Controller.SecureIP, Gather: true, Example: "192.0.2.10, [2001:db8::10]",
-				Doc: "Clients that need no password and have full rights: addresses, networks or host names."},
-		},
-		Ignored: []ucl.Ignored{
-			{Name: "count", Note: "one process serves all"},
-			{Name: "static_dir", Note: "the daemon brings its own pages"},
-			{Name: "max_tasks", Note: "the number of connections is bounded by itself"},
-			{Name: "timeout", Note: "each request has its own time limit"},
-			{Name: "task_timeout", Note: "each request has its own time limit"},
-		},
-	}
-	controller.Check = c.Controller.check
+	controller, normal := c.Controller.section(), c.Normal.section()
 	unserved := &ucl.Section{Name: "worker", Unserved: true, Opaque: true}
 	return &ucl.Section{
 		Name: "worker",
 		Key:  "TYPE",
-		Keys: []string{"controller"},
+		Keys: []string{"controller", "normal"},
 		Doc:  `The HTTP servers, by their type as in rspamd. Blocks of one type are read as one. A worker without a type in quotes takes it from "type" or from the name of the file that it includes.`,
 		Repeat: func(key string) *ucl.Section {
 			switch key {
 			case "controller":
 				return controller
-			case "normal", "rspamd_proxy", "fuzzy", "fuzzy_storage", "hs_helper", "http_proxy", "log_helper", "lua", "smtp_proxy":
+			case "normal":
+				return normal
+			case "rspamd_proxy", "fuzzy", "fuzzy_storage", "hs_helper", "http_proxy", "log_helper", "lua", "smtp_proxy":
 				return unserved
 			}
 			return nil
@@ -148,13 +135,74 @@ func (c *Server) worker() *ucl.Section {
 	}
 }
 
+// section declares the options of worker "controller".
+func (c *Controller) section() *ucl.Section {
+	return &ucl.Section{
+		Name: "worker",
+		Doc:  "The HTTP server for rmilterctl, monitoring and people.",
+		Options: []ucl.Option{
+			{Name: "bind_socket", Value: &c.BindSocket, Restart: true, Gather: true,
+				Doc: "Where HTTP is served: HOST:PORT, *:PORT for all addresses, or a path. [] for nowhere."},
+			{Name: "password", Value: &passwordValue{&c.Password}, Example: `"change me"`,
+				Doc: "Opens what only reads, and without enable_password what changes something, too. In plain text or as rmilterctl pw prints it. Without any password reading is open to all who can connect."},
+			{Name: "enable_password", Value: &passwordValue{&c.EnablePassword}, Example: `"change me, too"`,
+				Doc: "Opens everything, in the same forms. Without any password only the control socket and secure_ip can change something."},
+			{Name: "secure_ip", Value: &c.SecureIP, Gather: true, Example: "192.0.2.10, [2001:db8::10]",
+				Doc: "Clients that need no password and have full rights: addresses, networks or host names."},
+		},
+		Ignored: append([]ucl.Ignored{{Name: "static_dir", Note: "the daemon brings its own pages"}}, ignoredOfWorkers()...),
+		Check:   c.check,
+	}
+}
+
+// section declares the options of worker "normal".
+func (c *Normal) section() *ucl.Section {
+	return &ucl.Section{
+		Name: "worker",
+		Doc:  "The HTTP server for mail systems that have mail judged by rspamd's protocol in place of milter, such as Exim and Haraka.",
+		Options: []ucl.Option{
+			{Name: "bind_socket", Value: &c.BindSocket, Restart: true, Gather: true,
+				Doc: "Where HTTP is served, as in worker \"controller\". There is no password: who can connect may have mail judged. [] for nowhere."},
+		},
+		Ignored: append([]ucl.Ignored{
+			{Name: "mime", Note: "messages are always MIME, unless the client says otherwise"},
+			{Name: "keypair", Note: "HTTPCrypt is not spoken"},
+		}, ignoredOfWorkers()...),
+		Check: c.check,
+	}
+}
+
+// ignoredOfWorkers are rspamd's options of all workers that have no effect.
+func ignoredOfWorkers() []ucl.Ignored {
+	return []ucl.Ignored{
+		{Name: "count", Note: "one process serves all"},
+		{Name: "max_tasks", Note: "the number of connections is bounded by itself"},
+		{Name: "timeout", Note: "each request has its own time limit"},
+		{Name: "task_timeout", Note: "each request has its own time limit"},
+	}
+}
+
+// check finds what opens the worker to others.
+func (c *Normal) check(warn func(option, format string, args ...any)) {
+	if s, far := reachable(c.BindSocket); far {
+		warn("bind_socket", "%s can be reached from other machines, and there is no password: who connects can pass for any user; expected a socket of 127.0.0.1, or a firewall", s)
+	}
+}
+
+// reachable returns the first socket that can be reached from other machines.
+func reachable(sockets ucl.Sockets) (ucl.Socket, bool) {
+	for _, s := range sockets {
+		if far := s.Kind == ucl.Inet || s.Kind == ucl.Inet6 || s.Kind == ucl.TCP; far && !loopback(s.Host) {
+			return s, true
+		}
+	}
+	return ucl.Socket{}, false
+}
+
 // check finds what opens the controller to others.
 func (c *Controller) check(warn func(option, format string, args ...any)) {
-	for _, s := range c.BindSocket {
-		if far := s.Kind == ucl.Inet || s.Kind == ucl.Inet6 || s.Kind == ucl.TCP; far && !loopback(s.Host) && !c.Password.IsSet() && !c.EnablePassword.IsSet() {
-			warn("bind_socket", "%s can be reached from other machines, and there is no password; expected password = TEXT, or a socket of 127.0.0.1", s)
-			break
-		}
+	if s, far := reachable(c.BindSocket); far && !c.Password.IsSet() && !c.EnablePassword.IsSet() {
+		warn("bind_socket", "%s can be reached from other machines, and there is no password; expected password = TEXT, or a socket of 127.0.0.1", s)
 	}
 	if c.Password.IsSet() && c.Password.Equal(c.EnablePassword) {
 		warn("enable_password", "who knows password may change everything, too, as both are the same; expected two, or password alone")
@@ -170,22 +218,33 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && a.IsLoopback()
 }
 
-// A ControlSocket is a place where the controller listens.
-type ControlSocket struct {
+// An HTTPSocket is a place where HTTP is served.
+type HTTPSocket struct {
 	ucl.Socket
 	Option  string // the option that names it
 	Default bool   // it is named by the default only
 }
 
 // ControlSockets returns where the controller listens.
-func (c *Server) ControlSockets() []ControlSocket {
+func (c *Server) ControlSockets() []HTTPSocket {
 	def := DefaultServer()
-	var all []ControlSocket
+	var all []HTTPSocket
 	if c.ControlSocket != "" {
-		all = append(all, ControlSocket{ucl.Socket{Kind: ucl.Unix, Path: string(c.ControlSocket)}, "control_socket", c.ControlSocket == def.ControlSocket})
+		all = append(all, HTTPSocket{ucl.Socket{Kind: ucl.Unix, Path: string(c.ControlSocket)}, "control_socket", c.ControlSocket == def.ControlSocket})
 	}
-	for _, s := range c.Controller.BindSocket {
-		all = append(all, ControlSocket{s, "worker controller bind_socket", c.Controller.BindSocket.String() == def.Controller.BindSocket.String()})
+	return append(all, httpSockets("controller", c.Controller.BindSocket, def.Controller.BindSocket)...)
+}
+
+// NormalSockets returns where worker "normal" listens.
+func (c *Server) NormalSockets() []HTTPSocket {
+	return httpSockets("normal", c.Normal.BindSocket, DefaultServer().Normal.BindSocket)
+}
+
+// httpSockets returns the sockets of a worker.
+func httpSockets(worker string, sockets, def ucl.Sockets) []HTTPSocket {
+	var all []HTTPSocket
+	for _, s := range sockets {
+		all = append(all, HTTPSocket{s, "worker " + worker + " bind_socket", sockets.String() == def.String()})
 	}
 	return all
 }

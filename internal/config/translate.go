@@ -62,8 +62,8 @@ func takeText(b *ucl.Block, name string) string {
 	return text
 }
 
-// splitMetric returns what stands for a metric: sections actions for its actions and
-// its subject, and itself with what else it has.
+// splitMetric returns what stands for a metric: its groups and symbols, sections
+// actions for its actions and its subject, and itself with what else it has.
 func splitMetric(d *ucl.Directive, ds *ucl.Diagnostics) []*ucl.Directive {
 	const one = "default"
 	name, b := takeText(d.Value.Block, "name"), d.Value.Block
@@ -81,6 +81,8 @@ func splitMetric(d *ucl.Directive, ds *ucl.Diagnostics) []*ucl.Directive {
 	for _, inner := range b.Directives {
 		switch {
 		case inner.Name == "actions" && len(inner.Keys) == 0:
+			split = append(split, inner)
+		case inner.Value.Kind == ucl.BlockKind && (inner.Name == "group" || inner.Name == "symbol" || inner.Name == "symbols"):
 			split = append(split, inner)
 		case inner.Name == "subject":
 			block := &ucl.Block{Directives: []*ucl.Directive{inner}}

@@ -1,13 +1,18 @@
 // Package controller answers programs and people over HTTP: whether the daemon lives
-// (/ping) and how it is (/status), and it has the configuration read again (/reload).
+// (/ping) and how it is (/status), what it finds in a message (/checkv2), and it has the
+// configuration read again (/reload).
 //
-// It serves two kinds of listeners. A unix socket is trusted: who may open it is a
+// A Server is for people and monitoring. What it is sent is inspected: nothing is
+// counted, logged or remembered of it. It serves two kinds of listeners. A unix socket is trusted: who may open it is a
 // matter of its file mode. On TCP the Host header must name this machine, so that
 // no web page can reach the daemon through a name of its own (DNS rebinding), and
 // a password is asked for once one is configured. What changes something needs a
 // password or an address that the policy names, and no web page may ask for it. The
-// listeners are opened by the caller, which knows addresses and modes; the package
-// knows nothing of milter and scanning.
+// listeners are opened by the caller, which knows addresses and modes.
+//
+// A Worker is for mail systems that ask by HTTP in place of milter, as rspamd's worker
+// "normal" is. Both speak rspamd's protocol; what a message means is for package filter
+// to say.
 package controller
 
 import (
@@ -20,13 +25,17 @@ import (
 	"sync/atomic"
 	"time"
 
+	"rmilter/internal/filter"
 	"rmilter/internal/metrics"
+	"rmilter/internal/spool"
 )
 
 // Options are what a Server is made of. Status is required.
 type Options struct {
 	Status         func() metrics.Status  // what /status tells; called for each request, from many goroutines
 	Reload         func() (Reload, error) // what /reload does, called like Status; an error is that nothing was tried; nil: no /reload
+	Filter         func() *filter.Filter  // the one in force, for scan requests, called like Status; nil: no scan requests
+	Spool          *spool.Spool           // holds their messages; required with Filter
 	WrongPassword  func()                 // called for each, like Status; may be nil
 	Policy         Policy                 // who may ask
 	Log            *slog.Logger           // nil: no log
@@ -71,6 +80,7 @@ type Server struct {
 	policy atomic.Pointer[guard]
 	table  map[string]endpoint
 	origin *http.CrossOriginProtection
+	scans  *scans // nil: no scan requests
 
 	tcp  *http.Server
 	unix *http.Server
@@ -102,6 +112,9 @@ func New(o Options) (*Server, error) {
 	s := &Server{opts: o, lock: newLock(o), origin: http.NewCrossOriginProtection()}
 	if err := s.SetPolicy(o.Policy); err != nil {
 		return nil, err
+	}
+	if o.Filter != nil {
+		s.scans = newScans(o.Filter, o.Spool, o.Log)
 	}
 	s.table = s.endpoints()
 	s.tcp = s.newHTTP(false)

@@ -1,13 +1,14 @@
 package controller
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -25,23 +26,48 @@ const (
 type endpoint struct {
 	needs  access
 	method string // GET, which allows HEAD too, or POST
+	either bool   // GET is allowed as well as POST
 	serve  http.HandlerFunc
 }
 
-// endpoints is the path table. A path matches only as a whole.
+// endpoints is the path table. A path matches only as a whole, in any case.
 func (s *Server) endpoints() map[string]endpoint {
 	table := map[string]endpoint{
-		"/ping":   {open, http.MethodGet, s.ping},
-		"/status": {read, http.MethodGet, s.showStatus},
+		"/ping":   {needs: open, method: http.MethodGet, serve: ping},
+		"/status": {needs: read, method: http.MethodGet, serve: s.showStatus},
 	}
 	if s.opts.Reload != nil {
-		table["/reload"] = endpoint{write, http.MethodPost, s.reload}
+		table["/reload"] = endpoint{needs: write, method: http.MethodPost, serve: s.reload}
+	}
+	if s.scans != nil {
+		inspect := func(as form) endpoint {
+			return endpoint{needs: read, method: http.MethodPost, either: true, serve: func(w http.ResponseWriter, r *http.Request) { s.scans.serve(w, r, as, false) }}
+		}
+		table["/checkv2"], table["/check"], table["/scan"] = inspect(secondForm), inspect(firstForm), inspect(firstForm)
+		table["/symbols"] = endpoint{needs: read, method: http.MethodGet, serve: s.listSymbols}
+		table["/actions"] = endpoint{needs: read, method: http.MethodGet, serve: s.listActions}
 	}
 	return table
 }
 
+// allows tells whether a method is right.
+func (e *endpoint) allows(method string) bool {
+	return method == e.method || e.method == http.MethodGet && method == http.MethodHead || e.either && method == http.MethodGet
+}
+
+// allowed returns the methods that are right.
+func (e *endpoint) allowed() string {
+	switch {
+	case e.either:
+		return "GET, POST"
+	case e.method == http.MethodGet:
+		return "GET, HEAD"
+	}
+	return e.method
+}
+
 // ping answers what rspamd's clients expect.
-func (s *Server) ping(w http.ResponseWriter, _ *http.Request) {
+func ping(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain")
 	io.WriteString(w, "pong\r\n")
 }
@@ -87,15 +113,15 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		writeError(w, http.StatusForbidden, "Forbidden: the Host header does not name this server")
 		return
 	}
-	e, ok := s.table[r.URL.Path]
+	e, ok := s.table[strings.ToLower(r.URL.Path)]
 	if !ok {
 		head.Set("Content-Type", "text/plain")
 		w.WriteHeader(http.StatusNotFound)
 		io.WriteString(w, "Not found")
 		return
 	}
-	if r.Method != e.method && (e.method != http.MethodGet || r.Method != http.MethodHead) {
-		head.Set("Allow", strings.Replace(e.method, "GET", "GET, HEAD", 1))
+	if !e.allows(r.Method) {
+		head.Set("Allow", e.allowed())
 		writeError(w, http.StatusMethodNotAllowed, "Invalid method")
 		return
 	}
@@ -111,8 +137,10 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // refuse returns why a request on TCP may not have what it needs, as a status and its
 // message; 0 when it may.
 func (s *Server) refuse(g *guard, r *http.Request, needs access) (int, string) {
-	// The address of a browser says nothing about who made the page in it.
-	if needs == write && s.origin.Check(r) != nil {
+	// The address of a browser says nothing about who made the page in it. What only
+	// reads is asked for by GET, which other pages may send but not read the answer of,
+	// but for scan requests.
+	if s.origin.Check(r) != nil {
 		return http.StatusForbidden, "Forbidden: the request comes from a web page of another server"
 	}
 	if needs == open || g.secure(r) {
@@ -153,12 +181,17 @@ func writeError(w http.ResponseWriter, code int, message string) {
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // it is no HTML, as its type says
+	if err := enc.Encode(v); err != nil {
 		// Only numbers that are not finite can get here; they are a fault of ours.
-		code, body = http.StatusInternalServerError, fmt.Appendf(nil, "{\"error\":%q}", "cannot encode the answer")
+		body.Reset()
+		code = http.StatusInternalServerError
+		body.WriteString("{\"error\":\"cannot encode the answer\"}\n")
 	}
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(body.Len())) // rspamc wants it
 	w.WriteHeader(code)
-	w.Write(append(body, '\n'))
+	w.Write(body.Bytes())
 }

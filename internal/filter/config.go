@@ -16,7 +16,6 @@ type Config struct {
 	ClientWhitelist    ucl.Networks   // clients that are not scanned (spamd.whitelist)
 	DryRun             ucl.Flag       // compute and log, change nothing
 	SplitRecipients    ucl.Flag       // defer recipients whose settings differ from the first one's
-	GTUBEPatterns      string         // which test strings are known: all, reject or disable
 }
 
 // DefaultConfig returns the defaults.
@@ -26,7 +25,6 @@ func DefaultConfig() Config {
 		OriginatingDaemons: ucl.Strings{"ORIGINATING"},
 		RecipientDelimiter: "+",
 		MaxSize:            10 << 20,
-		GTUBEPatterns:      "all",
 	}
 }
 
@@ -52,7 +50,6 @@ func (c *Config) Sections() []*ucl.Section {
 				{Name: "strict_auth", Aliases: []string{"check_auth"}, Value: &c.StrictAuth, Doc: "Scan the mail of our own users and networks too. It may then be refused, but is never marked."},
 				{Name: "whitelist", Value: &c.Whitelist, Example: "postmaster, abuse", Doc: "Recipients that want no checks: user, user@domain or @domain. A message is left unchecked only if all its recipients are listed."},
 				{Name: "split_recipients", Value: &c.SplitRecipients, Doc: "Answer 451 4.5.3 to recipients whose settings differ from those of the first one, so that the client sends them a message of their own. Without it the mildest action counts for all."},
-				{Name: "gtube_patterns", Value: ucl.Enum(&c.GTUBEPatterns, "all", "reject", "disable"), Doc: "Which test strings are known: GTUBE only (reject), those for the other actions too (all), or none (disable)."},
 			},
 		},
 		{

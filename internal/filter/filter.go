@@ -59,13 +59,14 @@ func NewID() string {
 type Filter struct {
 	conf    Config
 	policy  policy.Config
+	book    *policy.Book
 	scanner scan.Scanner
 	env     *Env
 }
 
 // New returns a Filter. The configuration values belong to it from now on.
 func New(conf Config, pol policy.Config, scanner scan.Scanner, env *Env) *Filter {
-	return &Filter{conf: conf, policy: pol, scanner: scanner, env: env}
+	return &Filter{conf: conf, policy: pol, book: pol.Book(scanner.Weights()), scanner: scanner, env: env}
 }
 
 // A Result is the account of one message: what is known of it, what was found and
@@ -83,6 +84,9 @@ type Result struct {
 	Refused   int            // recipients that were refused
 	Flags     []string       // what was out of the ordinary, for the log line
 	Took      time.Duration  // from the end of the message to the verdict
+	Skipped   string         // why it was not scanned, one of the Flags; when it was inspected, why as mail it would not be
+	NoLog     bool           // the log line is not wanted
+	Shares    []Share        // see Inquiry.Explain
 }
 
 // End says how a transaction ended.
@@ -123,10 +127,15 @@ func localHost(c milter.Connect) bool {
 // trust tells what a client is to us. Relays come before our networks: one that lies
 // in them still brings strangers' mail.
 func (f *Filter) trust(c milter.Connect, user, daemon string) mail.Trust {
-	addr := c.Addr
-	switch {
-	case localHost(c):
+	if localHost(c) {
 		return mail.Local
+	}
+	return f.trustAddr(c.Addr, user, daemon)
+}
+
+// trustAddr tells what a client is to us that is not the MTA's own machine.
+func (f *Filter) trustAddr(addr netip.Addr, user, daemon string) mail.Trust {
+	switch {
 	case user != "":
 		return mail.Authenticated
 	case daemon != "" && slices.Contains(f.conf.OriginatingDaemons, daemon):
@@ -144,9 +153,9 @@ func (f *Filter) trust(c milter.Connect, user, daemon string) mail.Trust {
 func (f *Filter) settings(rcpt mail.Address) policy.Settings {
 	local, domain := strings.ToLower(rcpt.Local), rcpt.Domain
 	short := strings.ToLower(rcpt.Strip(string(f.conf.RecipientDelimiter)))
-	s := f.policy.SettingsFor(local, domain)
+	s := *f.book.For(local, domain)
 	if short != local && s.Name == policy.DefaultSettings {
-		s = f.policy.SettingsFor(short, domain)
+		s = *f.book.For(short, domain)
 	}
 	if f.listed(&f.conf.Whitelist, rcpt) {
 		s.Skip = true
@@ -166,12 +175,12 @@ func (f *Filter) distinct(rcpts []mail.Path) []policy.Settings {
 	var all []policy.Settings
 	for _, r := range rcpts {
 		s := f.settings(r.Address)
-		if !slices.ContainsFunc(all, s.Same) {
+		if !slices.ContainsFunc(all, func(t policy.Settings) bool { return s.Same(&t) }) {
 			all = append(all, s)
 		}
 	}
 	if all == nil {
-		all = append(all, f.policy.SettingsFor("", ""))
+		all = append(all, *f.book.For("", ""))
 	}
 	return all
 }
@@ -214,45 +223,65 @@ type judgement struct {
 	message *mail.Message
 	report  *scan.Report
 	verdict policy.Verdict
-	skipped string // why there is no report
+	skipped string // why there is no report, or, of what is inspected, why as mail it would have none
 }
 
-// judge parses and scans a message and decides about it. The envelope is its own.
-func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte) judgement {
+// judge parses and scans a message and decides about it. The envelope is its own. The
+// settings are those of the recipients when there are none. What is only to be
+// inspected is scanned, whoever sends it to whom.
+func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte, settings []policy.Settings) judgement {
 	m := mail.Parse(raw, mail.DefaultLimits)
 	if e.Trust == mail.TrustedRelay {
 		f.relayed(e, m.Header())
 	}
-	settings := f.distinct(e.Rcpts)
+	if settings == nil {
+		settings = f.distinct(e.Rcpts)
+	}
 	j := judgement{message: m, skipped: f.skip(e, settings)}
-	if j.skipped == "" {
+	if j.skipped == "" || e.Inspect {
 		j.report = f.scan(ctx, e, m)
 	}
-	j.verdict = policy.Decide(&f.policy, &policy.Facts{
+	j.verdict = f.decide(e, &j, settings)
+	return j
+}
+
+// decide asks the policy.
+func (f *Filter) decide(e *mail.Envelope, j *judgement, settings []policy.Settings) policy.Verdict {
+	if e.Inspect {
+		settings = slices.Clone(settings)
+		for i := range settings {
+			settings[i].Skip = false
+		}
+	}
+	return policy.Decide(&f.policy, &policy.Facts{
 		Envelope:   e,
-		Header:     m.Header(),
+		Header:     j.message.Header(),
 		Report:     j.report,
 		Recipients: settings,
 		Extended:   f.extended(e.Rcpts),
 		Hostname:   f.env.Hostname,
-		DryRun:     bool(f.conf.DryRun),
+		DryRun:     bool(f.conf.DryRun) && !e.Inspect,
 	})
-	return j
 }
 
-// scan asks the scanner and counts.
+// scan asks the scanner and counts, unless it is for an inspection.
 func (f *Filter) scan(ctx context.Context, e *mail.Envelope, m *mail.Message) *scan.Report {
+	if e.Inspect {
+		r := f.scanner.Scan(ctx, e, m)
+		f.failures(e.ID, r.Failed)
+		return r
+	}
 	start := f.env.Now()
 	f.env.Figures.ScanBegan()
 	defer func() { f.env.Figures.ScanEnded(f.env.Now().Sub(start)) }() // also of one that panics
 	r := f.scanner.Scan(ctx, e, m)
+	f.env.Figures.ChecksFailed(len(r.Failed))
 	f.failures(e.ID, r.Failed)
 	return r
 }
 
-// failures counts and logs the checks that gave no answer.
+// failures logs the checks that gave no answer, and counts the panics.
 func (f *Filter) failures(id string, failed map[string]error) {
-	f.env.Figures.ChecksFailed(len(failed))
 	for _, name := range slices.Sorted(maps.Keys(failed)) {
 		attrs := []any{"id", id, "check", name, "reason", failed[name].Error()}
 		if p := (*scan.PanicError)(nil); errors.As(failed[name], &p) {

@@ -27,7 +27,7 @@ func (r *Result) Pairs() []Pair {
 	score, symbols := "-", "-"
 	if r.Report != nil {
 		score = fmt.Sprintf("%.2f/%.2f", r.Verdict.Score, r.Verdict.Required)
-		symbols = symbolList(r.Report.Findings)
+		symbols = symbolList(r.Verdict.Rows)
 	}
 	rcpt := ""
 	if len(e.Rcpts) > 0 {
@@ -147,33 +147,36 @@ func plain(s string) bool {
 	return true
 }
 
-// symbolList renders findings as NAME(score){option,option}. Where they would be too
+// symbolList renders rows as NAME(score){option,option}. Where they would be too
 // long, the options go first, then symbols from the end.
-func symbolList(findings []scan.Finding) string {
-	if len(findings) == 0 {
+func symbolList(rows []scan.Row) string {
+	if len(rows) == 0 {
 		return "-"
 	}
-	if s, ok := joinSymbols(findings, true); ok {
+	if s, ok := joinSymbols(rows, true); ok {
 		return s
 	}
-	s, _ := joinSymbols(findings, false)
+	s, _ := joinSymbols(rows, false)
 	return s
 }
 
-func joinSymbols(findings []scan.Finding, options bool) (s string, all bool) {
+func joinSymbols(rows []scan.Row, options bool) (s string, all bool) {
 	var b []byte
-	for _, f := range findings {
+	for _, r := range rows {
+		if r.Hidden {
+			continue
+		}
 		mark := len(b)
 		if mark > 0 {
 			b = append(b, ',')
 		}
-		b = append(b, f.Symbol.Name...)
+		b = append(b, r.Symbol.Name...)
 		b = append(b, '(')
-		b = strconv.AppendFloat(b, f.Weight, 'f', 2, 64)
+		b = strconv.AppendFloat(b, r.Weight, 'f', 2, 64)
 		b = append(b, ')')
-		if options && len(f.Details) > 0 {
+		if options && len(r.Details) > 0 {
 			b = append(b, '{')
-			for i, d := range f.Details {
+			for i, d := range r.Details {
 				if i > 0 {
 					b = append(b, ',')
 				}

@@ -170,7 +170,7 @@ func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
 		settings := t.filter.settings(rcpt.Address)
 		if t.nrcpt == 0 {
 			t.first = settings
-		} else if !settings.Same(t.first) {
+		} else if !settings.Same(&t.first) {
 			t.refused++
 			return milter.Reply{Action: milter.Respond, Code: 451, Enhanced: "4.5.3",
 				Text: "Recipient has other settings, send it a message of its own [" + t.env.ID + "]"}
@@ -268,13 +268,7 @@ func (s *Session) End(ctx context.Context) milter.Answer {
 		r.Flags = append(r.Flags, "oversize")
 	}
 	j := s.judge(ctx, t, r)
-	if j.skipped != "" {
-		r.Flags = append(r.Flags, j.skipped)
-	}
-	r.Envelope, r.Message, r.Report, r.Verdict = t.env, j.message, j.report, j.verdict
-	if j.message != nil {
-		r.MessageID = strings.TrimSpace(j.message.Header().Get("Message-ID"))
-	}
+	r.take(&t.env, j)
 	r.Took = s.env.Now().Sub(start)
 	a := answer(j.verdict)
 	r.Reply = a.Reply
@@ -305,6 +299,11 @@ func (s *Session) judge(ctx context.Context, t *transaction, r *Result) judgemen
 		return t.filter.broken(&t.env)
 	}
 	t.env = e
+	if j.report != nil && j.report.Late() != nil { // a check that was given up still reads it
+		buf := t.buf
+		t.buf = nil
+		go func() { <-j.report.Late(); buf.Close() }()
+	}
 	return j
 }
 
@@ -361,7 +360,7 @@ func (s *Session) guarded(ctx context.Context, f *Filter, e *mail.Envelope, raw 
 			s.env.Log.Error("panic while judging a message", "id", e.ID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
-	return f.judge(ctx, e, raw), true
+	return f.judge(ctx, e, raw, nil), true
 }
 
 // answer renders a verdict for the MTA.

@@ -61,7 +61,11 @@ func start(t *testing.T, prepare func(*rig)) *rig {
 	t.Helper()
 	now := func() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) }
 	r := &rig{t: t, conf: DefaultConfig(), pol: policy.DefaultConfig(), ids: -1, done: make(chan *Result, 100)}
-	r.scanner = checks.NewScanner(checks.AllPatterns, now)
+	engine, err := scan.NewEngine(scan.NewConfig([]scan.Check{checks.GTUBE}), scan.Env{Now: now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.scanner = engine
 	r.env = &Env{
 		Hostname: "mx.example.com",
 		Spool:    spool.New(t.TempDir(), 64<<20),
@@ -536,6 +540,10 @@ type scannerFunc func(context.Context, *mail.Envelope, *mail.Message) *scan.Repo
 func (f scannerFunc) Scan(ctx context.Context, e *mail.Envelope, m *mail.Message) *scan.Report {
 	return f(ctx, e, m)
 }
+
+func (f scannerFunc) Weights() *scan.Weights { return nil }
+
+func (f scannerFunc) Symbols() []scan.Listing { return nil }
 
 // TestScannerFails has a scanner that panics and one that doesn't come back.
 func TestScannerFails(t *testing.T) {

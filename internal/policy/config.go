@@ -41,10 +41,13 @@ type Actions struct {
 // A Block are the settings of some recipients.
 type Block struct {
 	Name        string
-	Rcpt        ucl.Recipients // whose settings these are
-	Enable      ucl.Flag       // no: these recipients want no checks
-	NeverReject Choice         // overrides spamd_never_reject
-	Actions     Actions        // thresholds, as far as they differ
+	Rcpt        ucl.Recipients        // whose settings these are
+	Enable      ucl.Flag              // no: these recipients want no checks
+	NeverReject Choice                // overrides spamd_never_reject
+	Actions     Actions               // thresholds, as far as they differ
+	Scores      map[string]*ucl.Float // weights of symbols, as far as they differ
+	SymbolsOff  ucl.Strings           // symbols that don't count
+	GroupsOff   ucl.Strings           // groups whose symbols don't count
 }
 
 // DefaultConfig returns the defaults.
@@ -126,7 +129,7 @@ func (c *Config) settings(main *ucl.Section) *ucl.Section {
 			if s := sections[key]; s != nil {
 				return s
 			}
-			b, number := &Block{Name: key, Enable: true, Actions: inherited()}, len(c.Blocks)
+			b, number := &Block{Name: key, Enable: true, Actions: inherited(), Scores: map[string]*ucl.Float{}}, len(c.Blocks)
 			actions := &ucl.Section{Name: "actions", Doc: "The scores from which actions are taken for these recipients; default takes that of the main section.", Options: b.Actions.options(true)}
 			actions.Check = func(warn warnFunc) { b.Actions.check(&c.Actions, actions, main, warn) }
 			s := &ucl.Section{
@@ -136,8 +139,10 @@ func (c *Config) settings(main *ucl.Section) *ucl.Section {
 					{Name: "rcpt", Value: &b.Rcpt, Example: "alice@example.com, @example.org", Doc: "The recipients: user, @domain or user@domain."},
 					{Name: "enable", Value: &b.Enable, Doc: "no: these recipients want no checks. A message is left unchecked only if all its recipients want that; otherwise their thresholds count."},
 					{Name: "spamd_never_reject", Value: &b.NeverReject, Doc: "Accept what would be rejected, with the spam header; default takes what section spamd says."},
+					{Name: "symbols_disabled", Value: &b.SymbolsOff, Example: "MISSING_SUBJECT", Doc: "Symbols that don't count for these recipients."},
+					{Name: "groups_disabled", Value: &b.GroupsOff, Example: "subject", Doc: "Groups whose symbols don't count for these recipients."},
 				},
-				Sections: []*ucl.Section{actions},
+				Sections: []*ucl.Section{actions, b.symbols()},
 				Check:    func(warn warnFunc) { recipients.check(c.Blocks, number, warn) },
 			}
 			// The documentation asks for a block, too; without recipients it does
@@ -199,27 +204,6 @@ func (a Actions) over(base Actions) scan.Thresholds {
 		}
 	}
 	return ts
-}
-
-// SettingsFor returns the settings of a recipient: those of the first block that
-// lists it, else those of the main sections under the name DefaultSettings. Both
-// parts of the address are lower-case, the domain as A-labels.
-func (c *Config) SettingsFor(local, domain string) Settings {
-	for _, b := range c.Blocks {
-		if b.Rcpt.Match(local, domain) {
-			return Settings{
-				Name:        b.Name,
-				Skip:        !bool(b.Enable),
-				Thresholds:  b.Actions.over(c.Actions),
-				NeverReject: b.NeverReject.Or(bool(c.NeverReject)),
-			}
-		}
-	}
-	return Settings{
-		Name:        DefaultSettings,
-		Thresholds:  c.Actions.over(Actions{}),
-		NeverReject: bool(c.NeverReject),
-	}
 }
 
 // fieldName tells whether s may be a header field's name (RFC 5322, section 2.2).

@@ -15,6 +15,9 @@ const (
 	quarantineText = "Spam message quarantined"
 )
 
+// floodSource is what is named as the one that rejects a message for floodText.
+const floodSource = "spam_header_fields"
+
 // maxReason and maxReply bound the texts of checks and of the configuration, in
 // bytes, so that a reply fits into the 512 bytes of RFC 5321, section 4.5.3.1.5.
 const (
@@ -28,9 +31,12 @@ type decision struct {
 	f        *Facts
 	strip    []Edit // the deletions of foreign fields
 	action   scan.Action
-	text     string // what a check wants to have said; "" for the action's own text
-	score    float64
+	reached  scan.Action // before it was softened
+	text     string      // what a check wants to have said; "" for the action's own text
+	score    scan.Score
 	required float64
+	counted  *Settings         // nil: not scanned
+	demand   *scan.Passthrough // what forces the action, nil for nothing
 }
 
 // Decide returns what is done with a message. It is the one place where the rules
@@ -44,9 +50,11 @@ func Decide(c *Config, f *Facts) Verdict {
 		d.broken()
 	} else {
 		d.judge(flood)
+		d.reached = d.action
 		d.soften(f.Envelope.Trust)
 	}
-	v := Verdict{Action: d.action, Score: d.score, Required: d.required, DryRun: f.DryRun}
+	v := Verdict{Action: d.action, Score: d.score.Total, Rows: d.score.Rows, Required: d.required, DryRun: f.DryRun,
+		Reached: d.reached, Counted: d.counted, Passthrough: d.demand}
 	switch {
 	case f.DryRun:
 	case d.action == scan.Discard:
@@ -73,7 +81,7 @@ func (d *decision) broken() {
 func (d *decision) judge(flood bool) {
 	all := d.f.Recipients
 	if len(all) == 0 {
-		all = []Settings{d.c.SettingsFor("", "")}
+		all = []Settings{*d.c.Book(nil).For("", "")}
 	}
 	skip := true
 	for _, s := range all {
@@ -82,16 +90,20 @@ func (d *decision) judge(flood bool) {
 	if d.f.Report == nil || skip {
 		return
 	}
-	d.score = d.f.Report.Score()
 	demand := d.f.Report.Passthrough
 	if flood && (demand == nil || demand.Action < scan.Reject) {
-		demand = &scan.Passthrough{Action: scan.Reject, Message: floodText}
+		demand = &scan.Passthrough{Action: scan.Reject, Source: floodSource, Message: floodText}
 	}
+	d.demand = demand
 	if demand != nil {
 		d.text = printable(demand.Message, maxReason)
 	}
+	var score scan.Score
 	for i, s := range all {
-		a := s.Thresholds.Action(d.score)
+		if i == 0 || s.Weights != all[i-1].Weights {
+			score = s.Weights.Score(d.f.Report.Findings)
+		}
+		a := s.Thresholds.Action(score.Total)
 		if demand != nil {
 			a = demand.Action
 		}
@@ -99,7 +111,7 @@ func (d *decision) judge(flood bool) {
 			a = scan.AddHeader
 		}
 		if i == 0 || a < d.action {
-			d.action, d.required = a, required(s)
+			d.action, d.score, d.required, d.counted = a, score, required(s), &all[i]
 		}
 	}
 }
@@ -180,7 +192,7 @@ func (d *decision) spamHeader() Edit {
 func (d *decision) edits() []Edit {
 	edits := d.strip
 	if d.action == scan.RewriteSubject {
-		edits = append(edits, subjectEdits(d.f.Header, string(d.c.Subject), d.score)...)
+		edits = append(edits, subjectEdits(d.f.Header, string(d.c.Subject), d.score.Total)...)
 	}
 	if d.action == scan.AddHeader || d.action == scan.RewriteSubject && bool(d.c.SpamAddHeader) {
 		edits = append(edits, d.spamHeader())

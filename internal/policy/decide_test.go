@@ -55,7 +55,7 @@ func demanded(a scan.Action, trust mail.Trust) *policy.Facts {
 // scored returns the facts of a message that reaches an action by its score.
 func scored(a scan.Action, trust mail.Trust) *policy.Facts {
 	f := demanded(a, trust)
-	f.Report = &scan.Report{Findings: []scan.Finding{{Symbol: &scan.Symbol{Name: "TEST"}, Weight: 5}}}
+	f.Report = &scan.Report{Findings: []scan.Finding{{Symbol: &scan.Symbol{Name: "TEST", Score: 5}, Strength: 1}}}
 	f.Recipients = []policy.Settings{{Name: policy.DefaultSettings, Thresholds: scan.Thresholds{a: 5}}}
 	return f
 }
@@ -126,7 +126,7 @@ func cell(t *testing.T, a scan.Action, trust mail.Trust, never, dry bool) string
 	var got [2]string
 	for i, f := range []*policy.Facts{demanded(a, trust), scored(a, trust)} {
 		if i == 0 {
-			f.Recipients = []policy.Settings{c.SettingsFor("", "")}
+			f.Recipients = []policy.Settings{*c.Book(nil).For("", "")}
 		}
 		f.Recipients[0].NeverReject = never
 		f.DryRun = dry
@@ -262,7 +262,7 @@ func TestRecipients(t *testing.T) {
 	} {
 		conf := policy.DefaultConfig()
 		f := demanded(scan.NoAction, mail.Stranger)
-		f.Report = &scan.Report{Findings: []scan.Finding{{Symbol: &scan.Symbol{Name: "TEST"}, Weight: c.score}}, Passthrough: c.demand}
+		f.Report = &scan.Report{Findings: []scan.Finding{{Symbol: &scan.Symbol{Name: "TEST", Score: c.score}, Strength: 1}}, Passthrough: c.demand}
 		f.Recipients = c.rcpts
 		v := policy.Decide(&conf, f)
 		if v.Action != c.want || v.Required != c.required {
@@ -367,7 +367,7 @@ func TestForeignFlood(t *testing.T) {
 
 func TestExtendedHeaders(t *testing.T) {
 	symbol := func(name string, weight float64, details ...string) scan.Finding {
-		return scan.Finding{Symbol: &scan.Symbol{Name: name}, Weight: weight, Details: details}
+		return scan.Finding{Symbol: &scan.Symbol{Name: name, Score: weight}, Strength: 1, Details: details}
 	}
 	full := &scan.Report{Took: 212 * time.Millisecond, Findings: []scan.Finding{
 		symbol("MIME_GOOD", -0.1, "text/plain"),
@@ -417,7 +417,7 @@ func TestExtendedHeadersBounds(t *testing.T) {
 	conf.ExtendedHeaders, conf.NeverReject = true, true
 	r := &scan.Report{}
 	for i := range 1000 {
-		f := scan.Finding{Symbol: &scan.Symbol{Name: fmt.Sprint("SYMBOL_", i, strings.Repeat("X", i))}, Weight: 1}
+		f := scan.Finding{Symbol: &scan.Symbol{Name: fmt.Sprint("SYMBOL_", i, strings.Repeat("X", i)), Score: 1}, Strength: 1}
 		for range 100 {
 			f.Details = append(f.Details, strings.Repeat("y", 300))
 		}

@@ -100,7 +100,7 @@ func FuzzDecide(f *testing.F) {
 			Hostname: host,
 			Report: &scan.Report{
 				Took:        time.Second,
-				Findings:    []scan.Finding{{Symbol: &scan.Symbol{Name: symbol}, Weight: weight, Details: []string{detail, symbol}}, {}},
+				Findings:    []scan.Finding{{Symbol: &scan.Symbol{Name: symbol, Score: weight}, Strength: 1, Details: []string{detail, symbol}}},
 				Passthrough: &scan.Passthrough{Message: message},
 			},
 		})

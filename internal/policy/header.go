@@ -64,7 +64,7 @@ func (d *decision) extended() []Edit {
 		return nil
 	}
 	add := func(name, value string) Edit { return Edit{Kind: AddHeader, Name: name, Value: value} }
-	edits := []Edit{add("X-Spamd-Result", result(r, d.score, d.required))}
+	edits := []Edit{add("X-Spamd-Result", result(d.score, d.required))}
 	if host := printable(d.f.Hostname, 255); host != "" {
 		edits = append(edits, add("X-Rspamd-Server", host))
 	}
@@ -77,23 +77,22 @@ func (d *decision) extended() []Edit {
 
 // result returns the value of X-Spamd-Result: score, required score and the symbols,
 // those that weigh most first. What doesn't fit is left out.
-func result(r *scan.Report, score, required float64) string {
+func result(s scan.Score, required float64) string {
 	var b strings.Builder
 	verdict := "False"
-	if required != 0 && score > required {
+	if required != 0 && s.Total > required {
 		verdict = "True"
 	}
-	fmt.Fprintf(&b, "default: %s [%s / %s]", verdict, points(score), points(required))
-	findings := slices.Clone(r.Findings)
-	slices.SortStableFunc(findings, func(x, y scan.Finding) int {
+	fmt.Fprintf(&b, "default: %s [%s / %s]", verdict, points(s.Total), points(required))
+	rows := slices.Clone(s.Rows)
+	slices.SortStableFunc(rows, func(x, y scan.Row) int {
 		return cmp.Compare(math.Abs(y.Weight), math.Abs(x.Weight))
 	})
-	for _, f := range findings {
-		name := ""
-		if f.Symbol != nil {
-			name = printable(f.Symbol.Name, maxSymbol)
+	for _, r := range rows {
+		if r.Hidden {
+			continue
 		}
-		line := fmt.Sprintf("\n\t%s(%s)[%s]", name, points(f.Weight), options(f.Details))
+		line := fmt.Sprintf("\n\t%s(%s)[%s]", printable(r.Symbol.Name, maxSymbol), points(r.Weight), options(r.Details))
 		if b.Len()+len(line) > maxResult {
 			break
 		}

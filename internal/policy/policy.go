@@ -1,9 +1,6 @@
 package policy
 
 import (
-	"maps"
-	"math"
-
 	"rmilter/internal/mail"
 	"rmilter/scan"
 )
@@ -38,26 +35,6 @@ type Edit struct {
 	Value string // without leading space, folded with "\n"
 }
 
-// DefaultSettings is the name of the settings that recipients have whom no settings
-// block lists.
-const DefaultSettings = "default"
-
-// Settings are what may differ between the recipients of one message.
-type Settings struct {
-	Name        string          // DefaultSettings, or the settings block's name
-	Skip        bool            // this recipient wants no checks; holds only when every recipient does
-	Thresholds  scan.Thresholds // scores from which an action is taken
-	NeverReject bool            // a reject is turned into the spam header
-}
-
-// Same tells whether two settings lead to the same verdicts, whatever their names.
-func (s Settings) Same(t Settings) bool {
-	return s.Skip == t.Skip && s.NeverReject == t.NeverReject &&
-		maps.EqualFunc(s.Thresholds, t.Thresholds, func(a, b float64) bool {
-			return a == b || math.IsNaN(a) && math.IsNaN(b)
-		})
-}
-
 // Facts are all that a decision rests on.
 type Facts struct {
 	Envelope   *mail.Envelope // never nil
@@ -77,6 +54,15 @@ type Verdict struct {
 	Reply    Reply
 	Edits    []Edit
 	Score    float64
-	Required float64 // the reject threshold that counted, 0 when there is none
-	DryRun   bool    // nothing of it is carried out: Reply, Discard and Edits are empty
+	Rows     []scan.Row // what the score is made of; nil when the message was not scanned
+	Required float64    // the reject threshold that counted, 0 when there is none
+	DryRun   bool       // nothing of it is carried out: Reply, Discard and Edits are empty
+	// Reached is the action that the score or a check led to, before the client's trust
+	// made it a milder one.
+	Reached scan.Action
+	// Counted are the settings that the score and the action come from; nil when the
+	// message was not scanned.
+	Counted *Settings
+	// Passthrough is what forced the action; nil when the score led to it.
+	Passthrough *scan.Passthrough
 }

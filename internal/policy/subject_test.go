@@ -20,7 +20,7 @@ func rewrite(template string, score float64, subjects ...string) (mail.Header, [
 	}
 	c.SpamAddHeader = false
 	f := demanded(scan.RewriteSubject, mail.Stranger)
-	f.Report.Findings = []scan.Finding{{Symbol: &scan.Symbol{Name: "TEST"}, Weight: score}}
+	f.Report.Findings = []scan.Finding{{Symbol: &scan.Symbol{Name: "TEST", Score: score}, Strength: 1}}
 	f.Header = nil
 	for _, s := range subjects {
 		f.Header = append(f.Header, mail.Field{Name: "Subject", Raw: s})

@@ -59,7 +59,7 @@ func unitSockets(fsys fs.FS) []ucl.Socket {
 			u.read(string(text))
 		}
 	}
-	if u.name == "control" || u.name == "controller" {
+	if u.name == "control" || u.name == "controller" || u.name == "scan" || u.name == "normal" {
 		return nil
 	}
 	for i := range u.listen {

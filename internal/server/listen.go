@@ -20,7 +20,7 @@ import (
 // A listener is a place where the daemon waits for connections.
 type listener struct {
 	net.Listener
-	name      string // "milter" or "control"
+	name      string // "milter", "control" or "scan"
 	address   string // as configured
 	inherited bool   // another process keeps it open when this one goes
 }
@@ -45,15 +45,24 @@ func systemdSockets() (map[string][]net.Listener, error) {
 	return byName, nil
 }
 
-// isControl tells whether a socket passed by systemd is for the controller.
-func isControl(name string) bool { return name == "control" || name == "controller" }
+// serviceOf tells what a socket passed by systemd is for: "milter", "control" or
+// "scan".
+func serviceOf(name string) string {
+	switch name {
+	case "control", "controller":
+		return "control"
+	case "scan", "normal":
+		return "scan"
+	}
+	return "milter"
+}
 
 // listenMilter opens the milter's sockets. Those that systemd passes stand in for
 // bind_socket, as the unit's administrator has decided where to listen.
 func listenMilter(sockets ucl.Sockets, passed map[string][]net.Listener) ([]listener, error) {
 	var all []listener
 	for name, lns := range passed {
-		if isControl(name) {
+		if serviceOf(name) != "milter" {
 			continue
 		}
 		for _, ln := range lns {

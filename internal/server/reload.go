@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"rmilter/internal/config"
@@ -10,7 +11,7 @@ import (
 	"rmilter/internal/filter"
 	"rmilter/internal/metrics"
 	"rmilter/internal/ucl"
-	"rmilter/scan/checks"
+	"rmilter/scan"
 )
 
 // errStopping is the answer to a reload while the daemon drains.
@@ -22,9 +23,19 @@ type reloadState struct {
 	result string    // "ok" or what was wrong
 }
 
+// unknownSymbols is said of names that have a weight and that nothing reports.
+const unknownSymbols = "symbols that no check reports have a weight, which has no effect"
+
 // newFilter builds the Filter of a configuration.
-func (d *daemon) newFilter(c *config.Config) *filter.Filter {
-	return filter.New(c.Filter, c.Policy, checks.NewScanner(checks.Patterns(c.Filter.GTUBEPatterns), time.Now), d.env)
+func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
+	engine, err := scan.NewEngine(c.Scan, scanEnv(c, d.started, d.log))
+	if err != nil {
+		return nil, err
+	}
+	if names := engine.Unknown(); len(names) > 0 {
+		d.log.Warn(unknownSymbols, "symbols", strings.Join(names, ", "))
+	}
+	return filter.New(c.Filter, c.Policy, engine, d.env), nil
 }
 
 // reloadAtSignals reloads for every value, or once for several that came meanwhile. It
@@ -48,6 +59,10 @@ func (d *daemon) Reload() (controller.Reload, error) {
 	}
 	defer d.notifyAlive(notifyReady)
 	conf, remarks, err := config.Load(d.opts.ConfigPath, config.Options{DataDir: d.opts.DataDir})
+	var next *filter.Filter
+	if err == nil {
+		next, err = d.newFilter(conf)
+	}
 	if err == nil {
 		err = d.control.SetPolicy(d.controlPolicy(conf))
 	}
@@ -62,7 +77,7 @@ func (d *daemon) Reload() (controller.Reload, error) {
 		d.keep(faults[0])
 	} else {
 		answer.Restart = append(answer.Restart, conf.RestartNeeded(d.started)...)
-		d.apply(conf, answer.Restart)
+		d.apply(conf, next, answer.Restart)
 	}
 	answer.Hash = d.conf.Hash
 	return answer, nil
@@ -79,13 +94,13 @@ func (d *daemon) keep(first ucl.Diagnostic) {
 
 // apply puts a configuration into force, but for the options that need a restart. d.mu
 // is held.
-func (d *daemon) apply(conf *config.Config, restart []string) {
+func (d *daemon) apply(conf *config.Config, next *filter.Filter, restart []string) {
 	for _, name := range restart {
 		d.log.Warn("a changed option needs a restart; the old value stays", "option", name)
 	}
 	d.conf = conf
 	d.level.Set(logLevel(conf, d.opts))
-	d.filter.Store(d.newFilter(conf))
+	d.filter.Store(next)
 	d.reload.result = "ok"
 	d.figures.Clear("config")
 	d.log.Info("configuration reloaded", "config", d.opts.ConfigPath, "hash", conf.Hash)

@@ -25,6 +25,7 @@ import (
 	"rmilter/internal/metrics"
 	"rmilter/internal/spool"
 	"rmilter/milter"
+	"rmilter/scan"
 )
 
 // Options are the daemon's command line.
@@ -50,6 +51,9 @@ const maxQueued = 25 * time.Second
 // ballast it waits for some ten megabytes of garbage.
 const ballastSize = 8 << 20
 
+// partingTime is how long scan requests are waited for at the end.
+const partingTime = 5 * time.Second
+
 // healthInterval is the time between two looks at what may break while running.
 const healthInterval = 10 * time.Second
 
@@ -64,6 +68,7 @@ type daemon struct {
 	filter  atomic.Pointer[filter.Filter]
 	milter  *milter.Server
 	control *controller.Server
+	worker  *controller.Worker // of mail systems that ask by HTTP
 
 	listeners []listener
 	failed    chan error // listeners that ended by themselves
@@ -122,8 +127,17 @@ func load(o Options, w io.Writer) (*config.Config, error) {
 // Test reads the configuration as the daemon would, tells its faults and returns the
 // exit code.
 func Test(o Options, stdout, stderr io.Writer) int {
-	if _, err := load(o, stderr); err != nil {
+	conf, err := load(o, stderr)
+	if err != nil {
 		return exitConfig
+	}
+	engine, err := scan.NewEngine(conf.Scan, scanEnv(conf, conf, slog.New(slog.DiscardHandler)))
+	if err != nil {
+		fmt.Fprintf(stderr, "rmilter: %v\n", err)
+		return exitConfig
+	}
+	if names := engine.Unknown(); len(names) > 0 {
+		fmt.Fprintf(stderr, "rmilter: warning: %s: %s\n", unknownSymbols, strings.Join(names, ", "))
 	}
 	fmt.Fprintf(stdout, "%s: configuration is fine\n", o.ConfigPath)
 	return exitOK
@@ -159,10 +173,14 @@ func newDaemon(o Options, conf *config.Config, log *slog.Logger, level *slog.Lev
 
 // account returns what writes the log line of a message.
 func (d *daemon) account(format string) func(*filter.Result) {
-	if format != "json" {
-		return func(r *filter.Result) { d.log.Info(r.Line()) }
-	}
 	return func(r *filter.Result) {
+		if r.NoLog {
+			return
+		}
+		if format != "json" {
+			d.log.Info(r.Line())
+			return
+		}
 		attrs := []slog.Attr{slog.String("id", r.Envelope.ID)}
 		for _, p := range r.Pairs() {
 			attrs = append(attrs, slog.String(p.Key, p.Value))
@@ -180,7 +198,11 @@ func (d *daemon) start() error {
 	if err := d.env.Spool.Check(); err != nil {
 		return err
 	}
-	d.filter.Store(d.newFilter(d.conf))
+	f, err := d.newFilter(d.conf)
+	if err != nil {
+		return err
+	}
+	d.filter.Store(f)
 	passed, err := systemdSockets()
 	if err != nil {
 		return err
@@ -190,7 +212,7 @@ func (d *daemon) start() error {
 		return err
 	}
 	d.listeners = lns
-	if err := d.startControl(passed); err != nil {
+	if err := errors.Join(d.startControl(passed), d.startWorker(passed)); err != nil {
 		closeAll(d.listeners)
 		return err
 	}
@@ -205,13 +227,18 @@ func (d *daemon) start() error {
 	return nil
 }
 
-// startControl opens the controller's sockets. Without one of its default sockets mail
-// flows all the same; a configured one that cannot be had is an error.
+// inspectShare is the part of the spool's limit that inspected messages may have
+// besides: however many are sent, there is room for mail.
+const inspectShare = 4
+
+// startControl opens the controller's sockets.
 func (d *daemon) startControl(passed map[string][]net.Listener) (err error) {
 	c := &d.conf.Server
 	d.control, err = controller.New(controller.Options{
 		Status:        d.status,
 		Reload:        d.Reload,
+		Filter:        d.filter.Load,
+		Spool:         spool.New(string(c.TempDir), int64(c.SpoolLimit)/inspectShare),
 		WrongPassword: d.figures.WrongPassword,
 		Policy:        d.controlPolicy(d.conf),
 		Log:           d.log,
@@ -219,23 +246,37 @@ func (d *daemon) startControl(passed map[string][]net.Listener) (err error) {
 	if err != nil {
 		return err
 	}
+	return d.listenHTTP("control", c.ControlSockets(), passed)
+}
+
+// startWorker opens the sockets of worker "normal".
+func (d *daemon) startWorker(passed map[string][]net.Listener) error {
+	d.worker = controller.NewWorker(controller.WorkerOptions{Filter: d.filter.Load, Spool: d.env.Spool, Log: d.log})
+	return d.listenHTTP("scan", d.conf.Server.NormalSockets(), passed)
+}
+
+// listenHTTP opens the sockets of a service, those that systemd passes besides. Without
+// one of its default sockets mail flows all the same; a configured one that cannot be
+// had is an error.
+func (d *daemon) listenHTTP(service string, sockets []config.HTTPSocket, passed map[string][]net.Listener) error {
 	for name, lns := range passed {
-		if isControl(name) {
-			for _, ln := range lns {
-				d.listeners = append(d.listeners, listener{ln, "control", "systemd:" + describe(ln), true})
-			}
+		if serviceOf(name) != service {
+			continue
+		}
+		for _, ln := range lns {
+			d.listeners = append(d.listeners, listener{ln, service, "systemd:" + describe(ln), true})
 		}
 	}
-	for _, s := range c.ControlSockets() {
+	for _, s := range sockets {
 		if s.Default && filepath.IsAbs(s.Path) {
 			os.Mkdir(filepath.Dir(s.Path), 0o755) // /run/rmilter, when no unit made it
 		}
 		ln, err := listen(s.Socket)
 		switch {
 		case err == nil:
-			d.listeners = append(d.listeners, listener{ln, "control", address(s.Socket, ln), false})
+			d.listeners = append(d.listeners, listener{ln, service, address(s.Socket, ln), false})
 		case s.Default:
-			d.log.Warn("no control socket there", "socket", s.Socket.String(), "reason", err.Error())
+			d.log.Warn("no "+service+" socket there", "socket", s.Socket.String(), "reason", err.Error())
 		default:
 			return fmt.Errorf("%s %s: %w", s.Option, s.Socket, err)
 		}
@@ -270,9 +311,12 @@ func (d *daemon) serve(l listener) {
 	go func() {
 		defer d.serving.Done()
 		var err error
-		if l.name == "milter" {
+		switch l.name {
+		case "milter":
 			err = d.milter.Serve(l.Listener, l.inherited)
-		} else {
+		case "scan":
+			err = d.worker.Serve(l.Listener)
+		default:
 			err = d.control.Serve(l.Listener)
 		}
 		if err != nil && !errors.Is(err, milter.ErrServerClosed) {
@@ -359,7 +403,13 @@ func (d *daemon) drain(sig os.Signal) (chan struct{}, context.CancelFunc) {
 // end stops what is left.
 func (d *daemon) end() {
 	runtime.KeepAlive(d.ballast)
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	// Mail that is being judged for others is worth a wait; the drain was one already.
+	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
+	if err := d.worker.Shutdown(ctx); err != nil {
+		d.log.Warn("scan requests cut off", "reason", err.Error())
+	}
+	cancel()
+	ctx, cancel = context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	d.control.Shutdown(ctx)
 	served := make(chan struct{})

@@ -51,7 +51,7 @@ func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }
 // configure writes the configuration: what every test needs and text.
 func (r *rig) configure(text string) {
 	r.t.Helper()
-	base := fmt.Sprintf("bind_socket = inet:0@127.0.0.1;\ncontrol_socket = %q;\nworker \"controller\" { bind_socket = \"127.0.0.1:0\"; }\ndata_dir = %q;\ntempdir = %q;\npidfile = %q;\nhostname = \"mx.example.com\";\n",
+	base := fmt.Sprintf("bind_socket = inet:0@127.0.0.1;\ncontrol_socket = %q;\nworker \"controller\" { bind_socket = \"127.0.0.1:0\"; } worker \"normal\" { bind_socket = \"127.0.0.1:0\"; }\ndata_dir = %q;\ntempdir = %q;\npidfile = %q;\nhostname = \"mx.example.com\";\n",
 		r.path("control.sock"), r.path("data"), r.path("tmp"), r.path("pid"))
 	if err := os.WriteFile(r.path("rmilter.conf"), []byte(base+text), 0o600); err != nil {
 		r.t.Fatal(err)
@@ -251,7 +251,7 @@ func TestReload(t *testing.T) {
 // TestDrain sees a stop through: new mail of strangers is refused, ours is served, and
 // nothing is left when the last session has ended.
 func TestDrain(t *testing.T) {
-	r := boot(t, "")
+	r := boot(t, "actions { reject = off; }\n") // the message that has begun is empty
 	idle, begun, user := r.session(stranger), r.session(stranger), r.session(ours)
 	_, err := begun.Mail("<joe@sender.example>")
 	must(t, err)
@@ -377,7 +377,7 @@ func TestStatus(t *testing.T) {
 	for _, l := range s.Listeners {
 		names = append(names, l.Name+" "+strings.Split(l.Address, ":")[0])
 	}
-	if got := strings.Join(names, ", "); got != "milter inet, control unix, control 127.0.0.1" {
+	if got := strings.Join(names, ", "); got != "milter inet, control unix, control 127.0.0.1, scan 127.0.0.1" {
 		t.Errorf("listeners: %s", got)
 	}
 	if fi, err := os.Stat(r.path("control.sock")); err != nil || fi.Mode().Perm() != 0o660 {
@@ -423,6 +423,7 @@ func TestCannotStart(t *testing.T) {
 	}{
 		"milter port in use":     {"bind_socket = inet:" + port + "@127.0.0.1;", exitUnavailable, "bind_socket inet:" + port},
 		"controller port in use": {"worker \"controller\" { bind_socket = \"127.0.0.1:" + port + "\"; }", exitUnavailable, "address already in use"},
+		"scan port in use":       {"worker normal { bind_socket = \"127.0.0.1:" + port + "\"; }", exitUnavailable, "worker normal bind_socket 127.0.0.1:" + port},
 		"no tempdir":             {"tempdir = /nonexistent/tmp;", exitConfig, "tempdir"},
 		"no data_dir":            {"data_dir = /dev/null/x;", exitUnavailable, "data_dir"},
 		"no pidfile":             {"pidfile = /nonexistent/pid;", exitUnavailable, "pidfile"},

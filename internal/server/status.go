@@ -39,6 +39,7 @@ func (d *daemon) acceptFailed(err error) {
 func (d *daemon) checkHealth() {
 	d.checkSpool()
 	d.checkCrowd()
+	d.checkFiles()
 }
 
 // checkCrowd looks whether connections are running out.

@@ -65,6 +65,9 @@ type Section struct {
 	// Others are words of other programs for what the section has, in lower case, with
 	// what a fault about them says: "did you mean max_size?".
 	Others map[string]string
+	// Hidden tells that the section is another way to write what a section does that is
+	// documented: neither the documentation nor a dump shows it.
+	Hidden bool
 	// Unserved tells that this version does not act on the section; one notice says
 	// so. Its options are read and checked as any others.
 	Unserved bool

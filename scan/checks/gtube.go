@@ -2,8 +2,9 @@ package checks
 
 import (
 	"bytes"
+	"context"
 
-	"rmilter/internal/mail"
+	"rmilter/internal/ucl"
 	"rmilter/scan"
 )
 
@@ -21,16 +22,30 @@ const (
 // takes this file for spam. The letter before it tells the action.
 const gtubeTail = "JS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-" + "STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
-// gtubeName is the name of the check, in reports and as the source of its demand.
-const gtubeName = "gtube"
-
-// GTUBE is the symbol of a test string: the generic test for unsolicited bulk e-mail,
+// gtube is the symbol of a test string: the generic test for unsolicited bulk e-mail,
 // and rspamd's relatives of it.
-var GTUBE = &scan.Symbol{
+var gtube = &scan.Symbol{
 	Name:  "GTUBE",
 	Score: 0,
 	Group: "gtube",
 	Doc:   "The message holds a test string that asks for an action.",
+}
+
+// GTUBE looks for test strings in the raw body.
+var GTUBE = &scan.Spec[Patterns, struct{}]{
+	Name:     "gtube",
+	Doc:      "Test strings that ask for an action, as GTUBE does.",
+	Symbols:  []*scan.Symbol{gtube},
+	Defaults: func() Patterns { return AllPatterns },
+	Top: func(p *Patterns) []ucl.Option {
+		return []ucl.Option{{Name: "gtube_patterns", Value: ucl.Enum(p, AllPatterns, RejectPattern, NoPatterns), Doc: "Which test strings are known: GTUBE only (reject), those for the other actions too (all), or none (disable)."}}
+	},
+	New: func(p Patterns, _ scan.Env) (scan.Runner[struct{}], error) {
+		return scan.RunnerFunc[struct{}](func(_ context.Context, pass *scan.Pass) (struct{}, error) {
+			runGTUBE(p, pass)
+			return struct{}{}, nil
+		}), nil
+	},
 }
 
 // gtubeAction returns the action that a first letter stands for. X, Y, Z and A are
@@ -57,26 +72,25 @@ func gtubeAction(letter byte) (scan.Action, bool) {
 	return scan.NoAction, false
 }
 
-// gtube looks for test strings in the raw body. Of several, the most severe counts.
-// That for no action forces it only for our own mail: a stranger's would be a way
-// around all other checks, so it is only reported.
-func gtube(p Patterns, e *mail.Envelope, m *mail.Message, r *scan.Report) {
+// runGTUBE reports a test string. Of several, the most severe counts. That for no
+// action forces it only for our own mail: a stranger's would be a way around all other
+// checks, so it is only reported.
+func runGTUBE(p Patterns, pass *scan.Pass) {
 	if p == NoPatterns {
 		return
 	}
-	action, found := worstPattern(m.Body(), p)
+	action, found := worstPattern(pass.Message.Body(), p)
 	if !found {
 		return
 	}
-	r.Findings = append(r.Findings, scan.Finding{Symbol: GTUBE, Weight: GTUBE.Score, Details: []string{action.String()}})
-	if action == scan.NoAction && !e.Trust.Ours() {
-		return
+	pass.Report(gtube, action.String())
+	switch {
+	case action == scan.NoAction && !pass.Envelope.Trust.Ours():
+	case action == scan.Reject:
+		pass.Demand(action, "Gtube pattern") // rspamd's words, which tests of mail systems look for
+	default:
+		pass.Demand(action, "")
 	}
-	demand := &scan.Passthrough{Action: action, Source: gtubeName}
-	if action == scan.Reject {
-		demand.Message = "Gtube pattern" // rspamd's words, which tests of mail systems look for
-	}
-	r.Passthrough = demand
 }
 
 // worstPattern walks body once.

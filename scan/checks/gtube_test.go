@@ -1,12 +1,8 @@
 package checks
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -16,8 +12,6 @@ import (
 
 // pattern returns the test string with this first letter.
 func pattern(letter string) string { return letter + gtubeTail }
-
-func frozen() time.Time { return time.Unix(1_800_000_000, 0) }
 
 func message(body string) *mail.Message {
 	return mail.Parse([]byte("Subject: "+pattern("X")+"\r\n\r\n"+body), mail.DefaultLimits)
@@ -71,65 +65,18 @@ func TestGTUBE(t *testing.T) {
 		{"disabled", NoPatterns, mail.Stranger, pattern("X"), "", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			want := &scan.Report{Passthrough: c.want}
-			if c.details != "" {
-				want.Findings = []scan.Finding{{Symbol: GTUBE, Details: []string{c.details}}}
+			r := scanWith(t, "gtube_patterns = "+string(c.p), &mail.Envelope{Trust: c.trust}, message(c.body), GTUBE)
+			if d := cmp.Diff(c.want, r.Passthrough); d != "" {
+				t.Errorf("passthrough (-want +got):\n%s", d)
 			}
-			e := &mail.Envelope{Trust: c.trust}
-			got := NewScanner(c.p, frozen).Scan(context.Background(), e, message(c.body))
-			if d := cmp.Diff(want, got); d != "" {
-				t.Errorf("report (-want +got):\n%s", d)
+			want := ""
+			if c.details != "" {
+				want = "GTUBE{" + c.details + "}"
+			}
+			if got := findings(r); got != want {
+				t.Errorf("got %s, want %s", got, want)
 			}
 		})
-	}
-}
-
-func TestScannerFailures(t *testing.T) {
-	calls := 0
-	clock := func() time.Time { calls++; return frozen().Add(time.Duration(calls) * time.Second) }
-	s := NewScanner(AllPatterns, clock)
-	broken := errors.New("broken")
-	add := func(r *scan.Report) {
-		r.Findings = append(r.Findings, scan.Finding{Symbol: GTUBE, Weight: 100})
-	}
-	s.checks = append(s.checks,
-		check{"panics", func(_ context.Context, _ *mail.Envelope, _ *mail.Message, r *scan.Report) error {
-			add(r)
-			panic("boom")
-		}},
-		check{"fails", func(_ context.Context, _ *mail.Envelope, _ *mail.Message, r *scan.Report) error {
-			add(r)
-			return broken
-		}})
-	r := s.Scan(context.Background(), &mail.Envelope{}, message(pattern("Y")))
-	if r.Passthrough == nil || r.Passthrough.Action != scan.AddHeader || len(r.Findings) != 1 || r.Score() != 0 {
-		t.Errorf("the check that works: got %+v", r)
-	}
-	var p *scan.PanicError
-	if !errors.As(r.Failed["panics"], &p) || p.Value != "boom" || !bytes.Contains(p.Stack, []byte("gtube_test.go")) {
-		t.Errorf("panic: got %v", r.Failed["panics"])
-	}
-	if got := r.Failed["fails"]; got != broken {
-		t.Errorf("failure: got %v, want %v", got, broken)
-	}
-	if len(r.Failed) != 2 {
-		t.Errorf("failed: got %v, want two", r.Failed)
-	}
-	if r.Took != time.Second {
-		t.Errorf("took: got %v, want 1s", r.Took)
-	}
-
-	// Without an envelope the check itself panics: nothing may get out.
-	r = NewScanner(AllPatterns, frozen).Scan(context.Background(), nil, message(pattern("A")))
-	if !errors.As(r.Failed["gtube"], &p) {
-		t.Errorf("nil envelope: got %v, want a panic in Failed", r.Failed)
-	}
-
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	r = NewScanner(AllPatterns, frozen).Scan(ctx, &mail.Envelope{}, message(pattern("X")))
-	if !errors.Is(r.Failed["gtube"], context.Canceled) || r.Passthrough != nil {
-		t.Errorf("no time left: got %+v", r)
 	}
 }
 

@@ -2,10 +2,11 @@ package options
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 )
 
-// controllerEntries are about the HTTP server.
+// controllerEntries are about the HTTP servers.
 func controllerEntries() []entry {
 	const section = `worker "controller" `
 	return []entry{
@@ -29,7 +30,30 @@ func controllerEntries() []entry {
 			after:  "without a password: status 200, reload 200\nsecret: status 200, reload 200"},
 		{path: section + "secure_ip", value: "localhost", probe: rights(),
 			before: "without a password: status 200, reload 403", after: "without a password: status 200, reload 200"},
+		{path: `worker "normal" bind_socket`, value: `"127.0.0.1:11337", "*:11338", "$DIR/scan.sock"`, probe: scanSockets, room: true,
+			before: "127.0.0.1:11333: scanned\n127.0.0.1:11337: -\n127.0.0.2:11337: -\n127.0.0.2:11338: -\n[::1]:11338: -\nDIR/scan.sock: -",
+			after:  "127.0.0.1:11333: -\n127.0.0.1:11337: scanned\n127.0.0.2:11337: -\n127.0.0.2:11338: scanned\n[::1]:11338: scanned\nDIR/scan.sock: scanned"},
+		{path: `worker "normal" bind_socket`, value: "[]", probe: scanSockets, room: true,
+			before: "127.0.0.1:11333: scanned\n127.0.0.1:11337: -\n127.0.0.2:11337: -\n127.0.0.2:11338: -\n[::1]:11338: -\nDIR/scan.sock: -",
+			after:  "127.0.0.1:11333: -\n127.0.0.1:11337: -\n127.0.0.2:11337: -\n127.0.0.2:11338: -\n[::1]:11338: -\nDIR/scan.sock: -"},
 	}
+}
+
+// scanSockets looks where mail may be had judged by HTTP.
+func scanSockets(d *daemon) string {
+	var seen []string
+	for _, at := range []string{"127.0.0.1:11333", "127.0.0.1:11337", "127.0.0.2:11337", "127.0.0.2:11338", "[::1]:11338", d.path("scan.sock")} {
+		said := "-"
+		switch a := d.ask(at, request{method: "POST", path: "/symbols"}); {
+		case a.code == 0:
+		case strings.HasPrefix(a.body, `{"default":{"action":"no action",`):
+			said = "scanned"
+		default:
+			said = fmt.Sprintf("%d %s", a.code, a.body)
+		}
+		seen = append(seen, at+": "+said)
+	}
+	return d.plain(strings.Join(seen, "\n"))
 }
 
 // httpSockets looks where the controller answers.
@@ -51,9 +75,13 @@ func rights(passwords ...string) probe {
 	return func(d *daemon) string {
 		at := d.controller()
 		ask := func(who, password string) string {
-			return fmt.Sprintf("%s: status %d, reload %d", who,
-				d.ask(at, request{path: "/status", password: password}).code,
-				d.ask(at, request{method: "POST", path: "/reload", password: password}).code)
+			status := d.ask(at, request{path: "/status", password: password})
+			ready := d.Said("READY=1") + 1
+			reload := d.ask(at, request{method: "POST", path: "/reload", password: password})
+			if reload.code == http.StatusOK { // or a later reload takes this one's word for its own
+				d.must(d.WaitSaid("READY=1", ready))
+			}
+			return fmt.Sprintf("%s: status %d, reload %d", who, status.code, reload.code)
 		}
 		seen := []string{ask("without a password", "")}
 		for _, p := range passwords {

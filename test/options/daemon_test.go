@@ -35,18 +35,23 @@ type daemon struct {
 	sessions []*miltertest.Conn
 }
 
-// base is the configuration that lets daemons run side by side. An option that is
-// looked at is left out of it.
+// base is the configuration that lets daemons run side by side, and that finds nothing
+// in mail unless it was asked for. An option that is looked at is left out of it.
 func base(dir, without string) string {
 	var b strings.Builder
-	for _, d := range [][2]string{
+	directives := [][2]string{
 		{"bind_socket", `"unix:` + dir + `/milter.sock"`},
 		{"control_socket", `"` + dir + `/control.sock"`},
 		{`worker "controller" bind_socket`, `"127.0.0.1:0"`},
+		{`worker "normal" bind_socket`, `[]`},
 		{"data_dir", `"` + dir + `/data"`},
 		{"hostname", host},
 		{"log", "stderr"},
-	} {
+	}
+	for _, name := range builtin() {
+		directives = append(directives, [2]string{name + " enabled", "no"})
+	}
+	for _, d := range directives {
 		if d[0] != without {
 			b.WriteString(directive(d[0], d[1]))
 		}
@@ -238,6 +243,7 @@ type request struct {
 	path     string
 	host     string // the Host header
 	password string
+	body     string
 }
 
 // ask asks the controller at "/path" or "host:port".
@@ -250,7 +256,7 @@ func (d *daemon) ask(at string, q request) answer {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, at)
 	}}
-	req, err := http.NewRequest(q.method, "http://localhost"+q.path, nil)
+	req, err := http.NewRequest(q.method, "http://localhost"+q.path, strings.NewReader(q.body))
 	if err != nil {
 		d.t.Fatal(err)
 	}

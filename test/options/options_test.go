@@ -18,6 +18,7 @@ import (
 // In with, value, env, before and after $DIR stands for a folder of the daemon's own.
 type entry struct {
 	path  string // the option, as config.Entries has it
+	as    string // the same with a name of its own instead of "NAME"; none where that will do
 	value string // other than the default, as the file has it
 	with  string // configuration that both runs have
 	probe probe
@@ -35,7 +36,8 @@ type probe func(d *daemon) string
 
 // entries are all of them.
 func entries() []entry {
-	return slices.Concat(processEntries(), controllerEntries(), mailEntries(), spamdEntries(), actionEntries(), settingsEntries())
+	return slices.Concat(processEntries(), controllerEntries(), mailEntries(), spamdEntries(), actionEntries(), settingsEntries(),
+		checkEntries(), listEntries(), ruleEntries(), weightEntries())
 }
 
 // TestEveryOption wants an entry for every documented option, and no other.
@@ -115,7 +117,11 @@ func TestOptions(t *testing.T) {
 // watch is the test of one entry.
 func (e *entry) watch(t *testing.T, restart bool) {
 	d := newDaemon(t, e)
-	change := directive(e.path, e.value)
+	as := e.path
+	if e.as != "" {
+		as = e.as
+	}
+	change := directive(as, e.value)
 	e.begin(d, "")
 	e.see(d, "with the default", e.before)
 

@@ -1,0 +1,34 @@
+package checks
+
+import "rmilter/scan"
+
+// All returns the built-in checks. Their order is that of the findings.
+func All() []scan.Check {
+	return []scan.Check{
+		GTUBE,
+		BlankSpam,
+		HeaderMissing,
+		HeaderBroken,
+		HeaderCase,
+		HeaderEncoding,
+		Date,
+		MessageID,
+		MailingList,
+		Bounce,
+		From,
+		DisplayName,
+		ReplyTo,
+		To,
+		Recipients,
+		Forwarding,
+		ForgedAddresses,
+		Received,
+		Subject,
+		MIMEHeader,
+		MIMEShape,
+		MIMEText,
+		XPriority,
+		Lists,
+		Rules,
+	}
+}

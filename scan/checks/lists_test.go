@@ -1,0 +1,174 @@
+package checks
+
+import (
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rmilter/internal/mail"
+	"rmilter/scan"
+)
+
+// listEnvelope is the envelope of the tests.
+func listEnvelope(from string, rcpts ...string) *mail.Envelope {
+	e := &mail.Envelope{ClientIP: netip.MustParseAddr("192.0.2.25"), From: mail.Path{Address: mail.ParseAddress(from)}}
+	for _, r := range rcpts {
+		e.Rcpts = append(e.Rcpts, mail.Path{Address: mail.ParseAddress(r)})
+	}
+	return e
+}
+
+// listed runs Lists with the files given, by name, and returns what it found and
+// demanded.
+func listed(t *testing.T, files map[string]string, e *mail.Envelope, header string) string {
+	t.Helper()
+	data := t.TempDir()
+	if err := os.Mkdir(filepath.Join(data, "lists"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(data, "lists", name+".list"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	engine, err := build("", scan.Env{DataDir: data, Delimiter: "+"}, Lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := engine.Scan(t.Context(), e, mail.Parse([]byte(header+"\n\nbody\n"), mail.DefaultLimits))
+	if r.Failed != nil {
+		t.Error(r.Failed)
+	}
+	got := findings(r)
+	if score := engine.Weights().Score(r.Findings).Total; score != 0 {
+		got += fmt.Sprintf(" %g", score)
+	}
+	if p := r.Passthrough; p != nil {
+		got += " " + p.Action.String()
+		if p.Message != "" {
+			got += ": " + p.Message
+		}
+	}
+	return got
+}
+
+func TestLists(t *testing.T) {
+	const from = "From: Joe <joe@example.com>"
+	joe := listEnvelope("<joe@example.com>", "<alice@example.org>")
+	for _, c := range []struct {
+		name   string
+		files  map[string]string
+		e      *mail.Envelope
+		header string
+		want   string
+	}{
+		{"nothing", nil, joe, from, ""},
+		{"others", map[string]string{"allow_sender": "jane@example.com\n", "block_domain": "example.net\n", "block_network": "198.51.100.0/24\n", "block_header": "X: y\n", "allow_recipient": "bob@example.org"}, joe, from, ""},
+		// Whoever sends can write such a sender: some points off, and no more.
+		{"allow sender", map[string]string{"allow_sender": "joe@example.com\n"}, joe, from, "ALLOW_LIST_SENDER{joe@example.com} -3"},
+		{"allow From", map[string]string{"allow_sender": "joe@example.com\n"}, listEnvelope("<bounce@example.net>", "<alice@example.org>"), from, "ALLOW_LIST_SENDER{joe@example.com} -3"},
+		{"allow sender and its domain", map[string]string{"allow_sender": "joe@example.com\n", "allow_domain": ".example.com\n"}, joe, from, "ALLOW_LIST_SENDER{joe@example.com} -3"},
+		{"allow domain", map[string]string{"allow_domain": ".example.com\n"}, joe, from, "ALLOW_LIST_DOMAIN{.example.com} -3"},
+		{"allow domain of From, number", map[string]string{"allow_domain": "example.com -1.5\n"}, listEnvelope("<>", "<alice@example.org>"), from, "ALLOW_LIST_DOMAIN{example.com} -1.5"},
+		{"allow header", map[string]string{"allow_header": "List-Id: <news.example.com>\n"}, joe, from + "\nList-Id: <news.example.com>", "ALLOW_LIST_HEADER{list-id: <news.example.com>} -2"},
+		// These can't be forged.
+		{"allow network", map[string]string{"allow_network": "192.0.2.0/24\n"}, joe, from, "ALLOW_LIST_NETWORK{192.0.2.0/24} -5 no action"},
+		{"allow network, number", map[string]string{"allow_network": "192.0.2.0/24 -1\n"}, joe, from, "ALLOW_LIST_NETWORK{192.0.2.0/24} -1"},
+		{"allow recipient", map[string]string{"allow_recipient": "@example.org\n"}, listEnvelope("<joe@example.com>", "<alice+x@example.org>", "<bob@example.org>"), from, "ALLOW_LIST_RECIPIENT{@example.org} -5 no action"},
+		{"allow recipient with an extension", map[string]string{"allow_recipient": "alice@example.org\n"}, listEnvelope("<joe@example.com>", "<Alice+x@example.org>"), from, "ALLOW_LIST_RECIPIENT{alice@example.org} -5 no action"},
+		{"allow one recipient of two", map[string]string{"allow_recipient": "alice@example.org\n"}, listEnvelope("<joe@example.com>", "<alice@example.org>", "<bob@example.org>"), from, ""},
+		{"no recipients", map[string]string{"allow_recipient": "*@*.org\n@example.org"}, listEnvelope("<joe@example.com>"), from, ""},
+		{"block sender", map[string]string{"block_sender": "*@example.com\n"}, joe, "From: x@example.net", "BLOCK_LIST_SENDER{*@example.com} 10 reject: Sender is blocked here"},
+		{"block From", map[string]string{"block_sender": "joe@\n"}, listEnvelope("<x@example.net>", "<alice@example.org>"), "From: y@example.net, Joe <joe@example.com>", "BLOCK_LIST_SENDER{joe@} 10 reject: Sender is blocked here"},
+		{"block sender, number", map[string]string{"block_sender": "joe@example.com 4.5\n"}, joe, from, "BLOCK_LIST_SENDER{joe@example.com} 4.5"},
+		{"block bounces", map[string]string{"block_sender": "<>\n"}, listEnvelope("<>", "<alice@example.org>"), from, "BLOCK_LIST_SENDER{<>} 10 reject: Sender is blocked here"},
+		{"block bounces, From empty", map[string]string{"block_sender": "<>\n"}, joe, "From: <>", ""},
+		{"block domain", map[string]string{"block_domain": "/^ex.mple\\.com$/\n"}, joe, "", "BLOCK_LIST_DOMAIN{/^ex.mple\\.com$/} 10 reject: Domain of the sender is blocked here"},
+		{"block network", map[string]string{"block_network": "192.0.2.25\n2001:db8::/32"}, joe, from, "BLOCK_LIST_NETWORK{192.0.2.25} 10 reject: Network of the client is blocked here"},
+		{"local injection has no network", map[string]string{"block_network": "0.0.0.0/0\n::/0"}, &mail.Envelope{}, from, ""},
+		{"block recipient", map[string]string{"block_recipient": "alice@example.org\n"}, joe, from, "BLOCK_LIST_RECIPIENT{alice@example.org} 10 reject: Recipient takes no mail"},
+		{"block one recipient of two", map[string]string{"block_recipient": "alice@example.org\n"}, listEnvelope("<joe@example.com>", "<alice@example.org>", "<bob@example.org>"), from, ""},
+		{"block header", map[string]string{"block_header": "Subject: /\\bcheap\\b/i\nX-Mailer:\n"}, joe, from + "\nSubject: =?utf-8?q?Ch?= =?utf-8?q?eap?= things", "BLOCK_LIST_HEADER{subject: /\\bcheap\\b/i} 10 reject: Message is blocked here"},
+		{"block header far down", map[string]string{"block_header": "X-A: 1\nX-B: 1"}, joe, strings.Repeat("X-A: 0\n", 300) + "X-B: 1", ""},
+		// Blocked wins.
+		{"allow and block", map[string]string{"allow_network": "192.0.2.0/24\n", "block_sender": "joe@example.com\n"}, joe, from, "ALLOW_LIST_NETWORK{192.0.2.0/24} BLOCK_LIST_SENDER{joe@example.com} 5 reject: Sender is blocked here"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := listed(t, c.files, c.e, c.header); got != c.want {
+				t.Errorf("got %s, want %s", got, c.want)
+			}
+		})
+	}
+}
+
+// TestListFiles has further files, and changes them.
+func TestListFiles(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "mine")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	conf := fmt.Sprintf(`lists { block_sender = "%s"; }`, path)
+	env := scan.Env{Now: func() time.Time { return now }, DataDir: dir}
+	if _, err := build(conf, env, Lists); err == nil || !strings.Contains(err.Error(), "section lists: open "+path) {
+		t.Errorf("a file of the configuration that isn't there: got %v", err)
+	}
+	write("bad\n")
+	if _, err := build(conf, env, Lists); err == nil || !strings.Contains(err.Error(), path+":1: ") {
+		t.Errorf("a bad file at start: got %v", err)
+	}
+	write("joe@example.com\n")
+	e, err := build(conf, env, Lists)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range []struct{ text, want, fault string }{
+		{"joe@example.com\n", "BLOCK_LIST_SENDER{joe@example.com}", ""},
+		{"jane@example.com\n", "", ""},
+		{"joe@example.com\nbad\n", "", path + `:2: "bad" is no address`},
+		{"@example.com\n", "BLOCK_LIST_SENDER{@example.com}", ""},
+	} {
+		write(s.text)
+		now = now.Add(time.Minute)
+		err := e.Refresh()
+		if s.fault == "" && err != nil || s.fault != "" && (err == nil || !strings.Contains(err.Error(), s.fault)) {
+			t.Errorf("step %d: got %v, want %s", i, err, s.fault)
+		}
+		got := findings(e.Scan(t.Context(), listEnvelope("<joe@example.com>"), mail.Parse(nil, mail.DefaultLimits)))
+		if got != s.want {
+			t.Errorf("step %d: got %s, want %s", i, got, s.want)
+		}
+	}
+	for _, conf := range []string{`lists { block_sender = mine }`, `lists { allow_header = "a", b }`} {
+		if _, err := build(conf, env, Lists); err == nil || !strings.Contains(err.Error(), "is not a path") {
+			t.Errorf("%s: got %v", conf, err)
+		}
+	}
+}
+
+func BenchmarkLists(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "file")
+	var text strings.Builder
+	for i := range 100_000 {
+		fmt.Fprintf(&text, "user%d@example.net\n", i)
+	}
+	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	e, err := build(fmt.Sprintf(`lists { allow_sender = "%s"; block_sender = "%s"; }`, path, path), scan.Env{}, Lists)
+	if err != nil {
+		b.Fatal(err)
+	}
+	env, m := listEnvelope("<joe@example.com>", "<alice@example.org>"), mail.Parse([]byte("From: joe@example.com\n\n"), mail.DefaultLimits)
+	for b.Loop() {
+		e.Scan(b.Context(), env, m)
+	}
+}
