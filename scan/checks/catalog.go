@@ -28,6 +28,7 @@ func All() []scan.Check {
 		MIMEShape,
 		MIMEText,
 		XPriority,
+		Upstream,
 		Lists,
 		Rules,
 	}

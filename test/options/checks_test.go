@@ -59,6 +59,7 @@ func checkEntries() []entry {
 		{"mime_shape", "MIME-Version: 1.0\nContent-Type: text/html\n", "<p>hello</p>\n", "MIME_HTML_ONLY(0.20)"},
 		{"mime_text", "MIME-Version: 1.0\nContent-Transfer-Encoding: base64\n", "aGVsbG8=\n", "MIME_BASE64_TEXT(0.10),MIME_BASE64_TEXT_BOGUS(1.00)"},
 		{"x_priority", "X-Priority: 1\n", "", "HAS_X_PRIO_ONE(0.00){1}"},
+		{"upstream", "X-KLMS-AntiSpam-Status: spam\n", "", "KLMS_SPAM(5.00){\"X-KLMS-AntiSpam-Status: spam\"}"},
 	} {
 		list = append(list, entry{path: c.check + " enabled", value: "no", probe: symbols(letter{header: c.header, body: c.body}),
 			before: "sym=" + c.found, after: "sym=-"})
