@@ -190,7 +190,7 @@ func TestExtendedHeaders(t *testing.T) {
 		const ours = "X-Spamd-Result|X-Rspamd-Server|X-Rspamd-Scan-Time|X-Rspamd-Queue-ID"
 		same(t, "delivered but for the extended fields", without(got, ours), cleansed(l.String()))
 		a := d.account(t, "mid", l.messageID())
-		for name, want := range map[string]string{"X-Spamd-Result": "default: False [0.00 / 15.00]", "X-Rspamd-Queue-ID": a["qid"]} {
+		for name, want := range map[string]string{"X-Spamd-Result": "default: False [1.20 / 15.00]\tDATE_IN_PAST(1.00)[", "X-Rspamd-Queue-ID": a["qid"]} {
 			if v := values(got, name); len(v) != 1 || !strings.HasPrefix(v[0], want) {
 				t.Errorf("%s: %q, want one that begins with %q", name, v, want)
 			}
@@ -199,6 +199,26 @@ func TestExtendedHeaders(t *testing.T) {
 			if v := values(got, name); len(v) != 1 || v[0] == "" {
 				t.Errorf("%s: %q, want one value", name, v)
 			}
+		}
+	})
+}
+
+// TestScored has a message marked for what it is, not for a test string.
+func TestScored(t *testing.T) {
+	d := startDaemon(t, setup{conf: strangers})
+	bothMTAs(t, d, func(t *testing.T, s *sender) {
+		l := letter{id: "scored-" + s.mta.Name(), subject: "your account", body: "hi\n"}
+		text := strings.Replace(l.String(), "From: Joe", `From: "support@example.com"`, 1)
+		s.accepted(s.dial(), text)
+		got, want := s.next("alice"), marked(text)
+		if s.mta.Name() == "sendmail" {
+			got = last(got, "X-Spam")
+		}
+		same(t, "delivered", got, want)
+		a := d.account(t, "mid", l.messageID())
+		a.check(t, "action", "add header")
+		if !strings.Contains(a["sym"], "SPOOF_DISPLAY_NAME(8.00){sender.example,example.com}") {
+			t.Errorf("got symbols %s, want SPOOF_DISPLAY_NAME among them", a["sym"])
 		}
 	})
 }
