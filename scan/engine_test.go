@@ -239,6 +239,30 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// TestLate has many checks wake up when a scan's time is over, some of them only after
+// its report is made and the last check at work has come back.
+func TestLate(t *testing.T) {
+	var release chan none
+	stuck := check("stuck", nil, nil, func(context.Context, *scan.Pass) (none, error) { <-release; return none{}, nil })
+	list := []scan.Check{stuck}
+	for i := range 100 {
+		c := check(fmt.Sprint("waits", i), nil, []scan.Check{stuck}, func(context.Context, *scan.Pass) (none, error) { return none{}, nil })
+		c.Network = true
+		list = append(list, c)
+	}
+	e := engine(t, "", list...)
+	for range 100 {
+		release = make(chan none)
+		ctx, cancel := context.WithCancel(context.Background())
+		go cancel()
+		r := judge(ctx, e)
+		close(release)
+		if late := r.Late(); late != nil {
+			<-late
+		}
+	}
+}
+
 func TestValidate(t *testing.T) {
 	run := func(context.Context, *scan.Pass) (none, error) { return none{}, nil }
 	a := check("a", nil, nil, run)

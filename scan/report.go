@@ -64,7 +64,8 @@ type Finding struct {
 	Details  []string // evidence, as shown in brackets in the log and the headers
 }
 
-// A Passthrough is a check's demand for one action, whatever the score is.
+// A Passthrough is a check's demand for one action, whatever the score is; when that is
+// greylisting or a mark, a severer action of the score counts.
 type Passthrough struct {
 	Action  Action
 	Source  string // the check's name

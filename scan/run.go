@@ -100,6 +100,10 @@ func (r *run) beside(n *node) {
 		}
 	}
 	r.mu.Lock()
+	if r.closed { // the report may have said already that nothing is at work
+		r.mu.Unlock()
+		return
+	}
 	r.busy++
 	r.mu.Unlock()
 	start := r.engine.env.Now()

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"rmilter/internal/ucl"
 )
 
 // Weights are what symbols count for: their scores, the caps of groups, and the
@@ -17,8 +19,8 @@ type Weights struct {
 
 // An override is what a configuration says of a symbol.
 type override struct {
-	score    *float64
-	oneShot  *bool
+	score    *ucl.Float // nil: the symbol's own
+	oneShot  *ucl.Flag  // nil: the symbol's own
 	disabled bool
 }
 
@@ -87,10 +89,10 @@ func (w *Weights) score(s *Symbol) (score float64, oneShot, ok bool) {
 	}
 	o := w.symbols[s.Name]
 	if o.score != nil {
-		score = *o.score
+		score = float64(*o.score)
 	}
 	if o.oneShot != nil {
-		oneShot = *o.oneShot
+		oneShot = bool(*o.oneShot)
 	}
 	return score, oneShot, !o.disabled && !w.groups[s.Group].disabled
 }

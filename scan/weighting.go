@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -22,8 +23,8 @@ type weighting struct {
 // A symbolConfig is `symbol "NAME" { }`.
 type symbolConfig struct {
 	section *ucl.Section
-	weight  number
-	oneShot choice
+	weight  preset[ucl.Float, *ucl.Float]
+	oneShot preset[ucl.Flag, *ucl.Flag]
 	enabled ucl.Flag
 }
 
@@ -214,7 +215,7 @@ func (w *Weights) With(scores map[string]float64, groupsOff []string) *Weights {
 	}
 	for name, score := range scores {
 		o := out.symbols[name]
-		o.score, o.disabled = &score, score != score
+		o.score, o.disabled = (*ucl.Float)(&score), math.IsNaN(score)
 		out.symbols[name] = o
 	}
 	for _, name := range groupsOff {
@@ -225,11 +226,15 @@ func (w *Weights) With(scores map[string]float64, groupsOff []string) *Weights {
 	return out
 }
 
-// A number is a score, or "default".
-type number struct{ p *float64 }
+// A preset is a value of the configuration, or "default", which leaves it to the
+// symbol.
+type preset[T any, V interface {
+	*T
+	ucl.Value
+}] struct{ p *T }
 
 // Set implements ucl.Value.
-func (v *number) Set(n *ucl.Node, _ bool) error {
+func (v *preset[T, V]) Set(n *ucl.Node, add bool) error {
 	text, err := n.Word()
 	if err != nil {
 		return err
@@ -238,49 +243,20 @@ func (v *number) Set(n *ucl.Node, _ bool) error {
 		v.p = nil
 		return nil
 	}
-	var f ucl.Float
-	if err := f.Set(n, false); err != nil {
+	p := new(T)
+	if err := V(p).Set(n, add); err != nil {
 		return err
 	}
-	v.p = (*float64)(&f)
+	v.p = p
 	return nil
 }
 
-// String returns the number or "default".
-func (v *number) String() string {
+// String returns the value or "default".
+func (v *preset[T, V]) String() string {
 	if v.p == nil {
 		return "default"
 	}
-	return ucl.Float(*v.p).String()
-}
-
-// A choice is a flag, or "default".
-type choice struct{ p *bool }
-
-// Set implements ucl.Value.
-func (v *choice) Set(n *ucl.Node, _ bool) error {
-	text, err := n.Word()
-	if err != nil {
-		return err
-	}
-	if strings.EqualFold(text, "default") {
-		v.p = nil
-		return nil
-	}
-	var f ucl.Flag
-	if err := f.Set(n, false); err != nil {
-		return err
-	}
-	v.p = (*bool)(&f)
-	return nil
-}
-
-// String returns yes, no or "default".
-func (v *choice) String() string {
-	if v.p == nil {
-		return "default"
-	}
-	return ucl.Flag(*v.p).String()
+	return V(v.p).String()
 }
 
 // An expression is that of a composite.

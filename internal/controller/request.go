@@ -170,6 +170,8 @@ func (p *requestParser) recipients(q *request) {
 			q.nrcpt++
 			if len(q.envelope.Rcpts) < filter.MaxRecipients {
 				q.envelope.Rcpts = append(q.envelope.Rcpts, mail.Path{Address: mail.ParseAddress(item)})
+			} else {
+				q.envelope.RcptsCut = true
 			}
 		}
 	}

@@ -142,7 +142,7 @@ func TestParseRequestRefuses(t *testing.T) {
 // TestManyRcpts has more recipients than are kept.
 func TestManyRcpts(t *testing.T) {
 	q, err := parseRequest(header("Rcpt", strings.Repeat("a@example.com,", filter.MaxRecipients+5)), "", discard())
-	if err != nil || q.nrcpt != filter.MaxRecipients+5 || len(q.envelope.Rcpts) != filter.MaxRecipients {
+	if err != nil || q.nrcpt != filter.MaxRecipients+5 || len(q.envelope.Rcpts) != filter.MaxRecipients || !q.envelope.RcptsCut {
 		t.Errorf("got %d recipients and %d of them kept, %v; want %d and %d", q.nrcpt, len(q.envelope.Rcpts), err, filter.MaxRecipients+5, filter.MaxRecipients)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"rmilter/internal/mail"
+	"rmilter/internal/ucl"
 	"rmilter/scan"
 )
 
@@ -45,6 +46,21 @@ func TestCheckTrust(t *testing.T) {
 		res, err := r.filter.Load().Check(t.Context(), Inquiry{Envelope: c.e, Raw: []byte(clean)})
 		if err != nil || res.Envelope.Trust != c.want {
 			t.Errorf("%+v: got %v, %v; want %v", c.e, res.Envelope.Trust, err, c.want)
+		}
+		<-r.done
+	}
+}
+
+// TestCheckCutRecipients wants no recipients' whitelist to speak for those that were too
+// many to be kept.
+func TestCheckCutRecipients(t *testing.T) {
+	r := start(t, func(r *rig) { r.conf.Whitelist = ucl.MustRecipients("abuse@example.org") })
+	e := mail.Envelope{ClientIP: netip.MustParseAddr("203.0.113.7"), Rcpts: []mail.Path{{Address: mail.ParseAddress("abuse@example.org")}}}
+	for _, cut := range []bool{false, true} {
+		e.RcptsCut = cut
+		res, err := r.filter.Load().Check(t.Context(), Inquiry{Envelope: e, Raw: []byte(clean)})
+		if err != nil || (res.Report != nil) != cut {
+			t.Errorf("cut %v: got the report %v, %v", cut, res.Report, err)
 		}
 		<-r.done
 	}

@@ -236,6 +236,9 @@ func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte, settin
 	}
 	if settings == nil {
 		settings = f.distinct(e.Rcpts)
+		if e.RcptsCut { // nobody knows what the others want, so they want what is usual
+			settings = append(settings, *f.book.For("", ""))
+		}
 	}
 	j := judgement{message: m, skipped: f.skip(e, settings)}
 	if j.skipped == "" || e.Inspect {
@@ -258,7 +261,7 @@ func (f *Filter) decide(e *mail.Envelope, j *judgement, settings []policy.Settin
 		Header:     j.message.Header(),
 		Report:     j.report,
 		Recipients: settings,
-		Extended:   f.extended(e.Rcpts),
+		Extended:   !e.RcptsCut && f.extended(e.Rcpts),
 		Hostname:   f.env.Hostname,
 		DryRun:     bool(f.conf.DryRun) && !e.Inspect,
 	})

@@ -179,6 +179,8 @@ func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
 	t.nrcpt++
 	if t.held += len(p.Addr) + len(strings.Join(p.Args, " ")); len(t.env.Rcpts) < maxRecipients && t.held < maxEnvelope {
 		t.env.Rcpts = append(t.env.Rcpts, rcpt)
+	} else {
+		t.env.RcptsCut = true
 	}
 	return milter.Reply{}
 }

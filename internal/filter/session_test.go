@@ -484,7 +484,7 @@ func TestManyRecipients(t *testing.T) {
 		rcpts = append(rcpts, "<"+strings.Repeat("x", 10<<10)+fmt.Sprint(i)+"@example.com>")
 	}
 	_, res := r.dial(smtp{}).send("<joe@sender.example>", rcpts, clean)
-	if res.NRcpt != 300 || len(res.Envelope.Rcpts) >= 300 || len(res.Envelope.Rcpts) < 100 {
+	if res.NRcpt != 300 || len(res.Envelope.Rcpts) >= 300 || len(res.Envelope.Rcpts) < 100 || !res.Envelope.RcptsCut {
 		t.Errorf("%d recipients, %d kept", res.NRcpt, len(res.Envelope.Rcpts))
 	}
 }

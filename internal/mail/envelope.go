@@ -21,6 +21,7 @@ type Envelope struct {
 	TLS        string     // TLS version and cipher, "" in clear text
 	From       Path       // MAIL FROM
 	Rcpts      []Path     // accepted recipients in order
+	RcptsCut   bool       // there were more recipients than are kept in Rcpts
 	Trust      Trust      // what the client is to us
 	Inspect    bool       // somebody only asks what would be found: no state is written
 }

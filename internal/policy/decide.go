@@ -104,7 +104,9 @@ func (d *decision) judge(flood bool) {
 			score = s.Weights.Score(d.f.Report.Findings)
 		}
 		a := s.Thresholds.Action(score.Total)
-		if demand != nil {
+		// Who sends can ask for greylisting or a mark by a test string, which must not be
+		// a way around a severer action.
+		if demand != nil && !(marks(demand.Action) && a > demand.Action) {
 			a = demand.Action
 		}
 		if a == scan.Reject && s.NeverReject {
@@ -115,6 +117,9 @@ func (d *decision) judge(flood bool) {
 		}
 	}
 }
+
+// marks tells whether an action lets mail through, now or later, with a mark at most.
+func marks(a scan.Action) bool { return a > scan.NoAction && a <= scan.RewriteSubject }
 
 // required returns the score from which these settings reject, 0 for never.
 func required(s Settings) float64 {

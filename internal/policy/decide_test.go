@@ -258,6 +258,8 @@ func TestRecipients(t *testing.T) {
 		{"one never rejects", []policy.Settings{strict, never}, 40, nil, scan.AddHeader, 10},
 		{"demand for all", []policy.Settings{lax, strict}, 0, reject, scan.Reject, 30},
 		{"demand, one never rejects", []policy.Settings{lax, never}, 0, reject, scan.AddHeader, 10},
+		{"demand for less than the score's action", []policy.Settings{strict}, 40, &scan.Passthrough{Action: scan.Greylist}, scan.Reject, 10},
+		{"demand for more than the score's action", []policy.Settings{strict}, 0, &scan.Passthrough{Action: scan.AddHeader}, scan.AddHeader, 10},
 		{"demand for no action", []policy.Settings{strict}, 40, clean, scan.NoAction, 10},
 	} {
 		conf := policy.DefaultConfig()

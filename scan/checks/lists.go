@@ -204,6 +204,9 @@ func findSender(p *scan.Pass, list *maps.List, of string) (maps.Entry, bool) {
 // findRecipients returns the entry of the first recipient, if all have one: what holds
 // for one of them must not happen to the others.
 func (r *listsRunner) findRecipients(p *scan.Pass, list *maps.List) (first maps.Entry, ok bool) {
+	if p.Envelope.RcptsCut {
+		return maps.Entry{}, false // nobody knows about the others
+	}
 	for i, rcpt := range p.Envelope.Rcpts {
 		e, ok := list.Address(rcpt.Address, r.delimiter)
 		if !ok {

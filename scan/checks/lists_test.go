@@ -59,6 +59,8 @@ func listed(t *testing.T, files map[string]string, e *mail.Envelope, header stri
 func TestLists(t *testing.T) {
 	const from = "From: Joe <joe@example.com>"
 	joe := listEnvelope("<joe@example.com>", "<alice@example.org>")
+	cut := listEnvelope("<joe@example.com>", "<alice@example.org>")
+	cut.RcptsCut = true
 	for _, c := range []struct {
 		name   string
 		files  map[string]string
@@ -82,6 +84,7 @@ func TestLists(t *testing.T) {
 		{"allow recipient with an extension", map[string]string{"allow_recipient": "alice@example.org\n"}, listEnvelope("<joe@example.com>", "<Alice+x@example.org>"), from, "ALLOW_LIST_RECIPIENT{alice@example.org} -5 no action"},
 		{"allow one recipient of two", map[string]string{"allow_recipient": "alice@example.org\n"}, listEnvelope("<joe@example.com>", "<alice@example.org>", "<bob@example.org>"), from, ""},
 		{"no recipients", map[string]string{"allow_recipient": "*@*.org\n@example.org"}, listEnvelope("<joe@example.com>"), from, ""},
+		{"recipients that nobody knows", map[string]string{"allow_recipient": "@example.org"}, cut, from, ""},
 		{"block sender", map[string]string{"block_sender": "*@example.com\n"}, joe, "From: x@example.net", "BLOCK_LIST_SENDER{*@example.com} 10 reject: Sender is blocked here"},
 		{"block From", map[string]string{"block_sender": "joe@\n"}, listEnvelope("<x@example.net>", "<alice@example.org>"), "From: y@example.net, Joe <joe@example.com>", "BLOCK_LIST_SENDER{joe@} 10 reject: Sender is blocked here"},
 		{"block sender, number", map[string]string{"block_sender": "joe@example.com 4.5\n"}, joe, from, "BLOCK_LIST_SENDER{joe@example.com} 4.5"},
