@@ -280,9 +280,31 @@ func (b *Mailbox) bare(text string) {
 // address reads the address itself.
 func (b *Mailbox) address(s string) {
 	s = strings.Trim(s, " \t")
-	b.Address = ParseAddress(s)
+	joined := joinAddress(s)
+	b.Address = ParseAddress(joined)
 	b.Address.Raw = s
-	b.Valid = b.Address.Local != "" && isMailDomain(b.Address.Domain) && validLocal(s)
+	b.Valid = b.Address.Local != "" && isMailDomain(b.Address.Domain) && validLocal(s) && joined == s
+}
+
+// joinAddress takes away the white space beside dots and "@", which is obsolete (RFC
+// 5322, section 4.4) and which a reader doesn't take for the end of the address.
+func joinAddress(s string) string {
+	if strings.IndexAny(s, " \t") < 0 || strings.IndexByte(s, '"') >= 0 {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		end := i
+		for end < len(s) && (s[end] == ' ' || s[end] == '\t') {
+			end++
+		}
+		if end > i && strings.IndexByte(".@", s[i-1]) < 0 && strings.IndexByte(".@", s[end]) < 0 {
+			b.WriteString(s[i:end])
+		}
+		b.WriteByte(s[end])
+		i = end + 1
+	}
+	return b.String()
 }
 
 // validLocal tells whether the local part of an address as it stands is a dot-string

@@ -9,6 +9,29 @@ import (
 	"rmilter/internal/mail"
 )
 
+// TestObsoleteSpace has white space within addresses (RFC 5322, section 4.4), which must
+// not hide them from lists.
+func TestObsoleteSpace(t *testing.T) {
+	for in, want := range map[string]string{
+		"x <joe@example. com>":            "joe@example.com",
+		"x <joe @ example.com>":           "joe@example.com",
+		"x <joe.\t smith@example .com>":   "joe.smith@example.com",
+		"x <joe@example.\r\n com>":        "joe@example.com",
+		"x <joe smith@example.com>":       "joe smith@example.com",
+		"x <\"joe . smith\"@example.com>": "joe . smith@example.com",
+	} {
+		list := mail.ParseMailboxes(in)
+		if len(list) != 1 {
+			t.Errorf("%q: got %d mailboxes, want 1", in, len(list))
+			continue
+		}
+		a := list[0].Address
+		if got := a.Local + "@" + a.Domain; got != want || list[0].Valid != strings.Contains(in, `"`) {
+			t.Errorf("%q: got %s, valid %t, want %s", in, got, list[0].Valid, want)
+		}
+	}
+}
+
 // The golden message "addresses" shows the usual forms.
 func TestParseMailboxes(t *testing.T) {
 	for _, c := range []struct {
