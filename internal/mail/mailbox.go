@@ -289,7 +289,7 @@ func (b *Mailbox) address(s string) {
 // joinAddress takes away the white space beside dots and "@", which is obsolete (RFC
 // 5322, section 4.4) and which a reader doesn't take for the end of the address.
 func joinAddress(s string) string {
-	if strings.IndexAny(s, " \t") < 0 || strings.IndexByte(s, '"') >= 0 {
+	if !strings.ContainsAny(s, " \t") || strings.IndexByte(s, '"') >= 0 {
 		return s
 	}
 	var b strings.Builder

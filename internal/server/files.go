@@ -1,7 +1,9 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,18 +19,29 @@ func scanEnv(c, started *config.Config, log *slog.Logger) scan.Env {
 }
 
 // checkFiles looks whether the administrator's rules and lists have changed. Those with
-// faults are left as they were.
+// faults are left as they were. Every fault is logged once, as long as they stay the same.
 func (d *daemon) checkFiles() {
 	const id = "files"
 	err := d.filter.Load().Refresh()
 	if err == nil {
+		d.fileFaults = nil
 		if lasted, was := d.figures.Clear(id); was {
 			d.log.Info("rules and lists are in force again", "after", lasted.String())
 		}
 		return
 	}
-	first, _, _ := strings.Cut(err.Error(), "\n")
-	if d.figures.Raise(metrics.Problem{ID: id, Severity: metrics.Degraded, Text: first, Effect: "the rules and lists before are in force"}) {
-		d.log.Error("rules or lists not reloaded: those before stay", "reason", first)
+	faults := slices.DeleteFunc(strings.Split(err.Error(), "\n"), func(line string) bool {
+		return strings.TrimLeft(line, " ") != line // the line of the file below its fault
+	})
+	text := faults[0]
+	if n := len(faults) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more, see the log)", n)
 	}
+	d.figures.Raise(metrics.Problem{ID: id, Severity: metrics.Degraded, Text: text, Effect: "the rules and lists before are in force"})
+	for _, f := range faults {
+		if !slices.Contains(d.fileFaults, f) {
+			d.log.Error("rules or lists not reloaded: those before stay", "reason", f)
+		}
+	}
+	d.fileFaults = faults
 }

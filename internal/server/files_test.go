@@ -26,8 +26,8 @@ func (*refresher) Weights() *scan.Weights  { return nil }
 func (*refresher) Symbols() []scan.Listing { return nil }
 func (r *refresher) Refresh() error        { return r.err }
 
-// TestCheckFiles wants one problem and one line in the log for bad rules or lists, and
-// another when they are mended.
+// TestCheckFiles wants one problem for bad rules or lists, a line in the log for each new
+// fault, and another when they are mended.
 func TestCheckFiles(t *testing.T) {
 	var log bytes.Buffer
 	r := &refresher{}
@@ -39,10 +39,12 @@ func TestCheckFiles(t *testing.T) {
 		logLines int // so far
 	}{
 		{nil, "", 0},
-		{errors.New("section rules: /etc/a.conf:3:1: bad\nmore"), "section rules: /etc/a.conf:3:1: bad", 1},
-		{errors.New("section rules: /etc/a.conf:4:1: bad"), "section rules: /etc/a.conf:4:1: bad", 1},
-		{nil, "", 2},
-		{nil, "", 2},
+		{errors.New("section rules: /etc/a.conf:3:1: bad\n    bad line"), "section rules: /etc/a.conf:3:1: bad", 1},
+		{errors.New("section rules: /etc/a.conf:3:1: bad\n    bad line"), "section rules: /etc/a.conf:3:1: bad", 1},
+		{errors.New("section rules: /etc/a.conf:4:1: bad"), "section rules: /etc/a.conf:4:1: bad", 2},
+		{errors.New("section rules: /etc/a.conf:4:1: bad\nsection lists: /b.list:1: bad"), "section rules: /etc/a.conf:4:1: bad (and 1 more, see the log)", 3},
+		{nil, "", 4},
+		{nil, "", 4},
 	} {
 		r.err = s.err
 		d.checkFiles()

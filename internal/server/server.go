@@ -82,6 +82,8 @@ type daemon struct {
 	draining bool
 	down     map[string]bool // listeners that have failed, by address
 
+	fileFaults []string // of rules and lists, as they were logged; of checkFiles alone
+
 	started *config.Config // at the start: what needs a restart is still as it says
 
 	ballast []byte // never touched, so no memory; see ballastSize

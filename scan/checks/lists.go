@@ -176,7 +176,7 @@ func (r *listsRunner) find(p *scan.Pass, list *maps.List, of string) (maps.Entry
 }
 
 // maxFroms bounds the addresses of From that are looked up.
-const maxFroms = 20
+const maxFroms = 1000
 
 // findSender looks up the sender of the envelope and those of From.
 func findSender(p *scan.Pass, list *maps.List, of string) (maps.Entry, bool) {
@@ -220,7 +220,7 @@ func (r *listsRunner) findRecipients(p *scan.Pass, list *maps.List) (first maps.
 }
 
 // maxFields bounds the header fields that are looked up.
-const maxFields = 200
+const maxFields = 1000
 
 // findHeader looks up the header fields that the list is about.
 func findHeader(h mail.Header, list *maps.List) (maps.Entry, bool) {
