@@ -75,7 +75,7 @@ func TestBodiesUntouched(t *testing.T) {
 
 // TestOddMessagesAreMarked marks messages of the shapes that are easily spoiled.
 func TestOddMessagesAreMarked(t *testing.T) {
-	d := startDaemon(t, setup{conf: strangers})
+	d := startDaemon(t, setup{conf: strangers + "actions { reject = off; }\n"})
 	bothMTAs(t, d, func(t *testing.T, s *sender) {
 		l := letter{id: "marked-" + s.mta.Name(), subject: "hello", fields: []string{"MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit"},
 			body: "Grüße\n" + pattern('Y') + "\nこんにちは 🎉\n\n\n"}
