@@ -12,9 +12,6 @@ import (
 	"rmilter/scan"
 )
 
-// MaxRecipients is how many recipients of one message are kept at most.
-const MaxRecipients = maxRecipients
-
 // An Inquiry is a message that came by another way than milter, with what its sender
 // tells of it.
 type Inquiry struct {
@@ -48,7 +45,7 @@ func (f *Filter) Check(ctx context.Context, q Inquiry) (*Result, error) {
 	e.Hostname = hostname(e.Hostname)
 	e.Trust = f.trustAddr(e.ClientIP, e.User, e.DaemonName)
 	r := &Result{NRcpt: max(q.NRcpt, len(e.Rcpts)), Size: int64(len(raw)), NoLog: q.NoLog}
-	if int64(len(raw)) > f.sizeLimit() && !e.Inspect {
+	if int64(len(raw)) > f.SizeLimit() && !e.Inspect {
 		raw = raw[:min(len(raw), headSize)]
 		r.Flags = append(r.Flags, "oversize")
 	}
@@ -58,10 +55,8 @@ func (f *Filter) Check(ctx context.Context, q Inquiry) (*Result, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.env.HardEnd)
 	defer cancel()
-	j, err := f.guarded(ctx, e, raw, settings)
-	if err != nil {
-		f.env.Figures.Panicked()
-		f.env.Log.Error("panic while judging a message", "id", e.ID, "reason", err.Error())
+	j, ok := f.guarded(ctx, e, raw, settings)
+	if !ok {
 		return nil, fmt.Errorf("the message could not be judged; the log has the reason under %s", e.ID)
 	}
 	r.take(e, j)
@@ -77,16 +72,17 @@ func (f *Filter) Check(ctx context.Context, q Inquiry) (*Result, error) {
 	return r, nil
 }
 
-// guarded judges a message; a panic is an error.
-func (f *Filter) guarded(ctx context.Context, e *mail.Envelope, raw []byte, settings []policy.Settings) (j judgement, err error) {
+// guarded judges a message; false means that it panicked, which is counted and logged.
+func (f *Filter) guarded(ctx context.Context, e *mail.Envelope, raw []byte, settings []policy.Settings) (j judgement, ok bool) {
 	// A disk that fails under a mapped spool file is a panic then, and no more.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("panic: %v\n%s", v, debug.Stack())
+			f.env.Figures.Panicked()
+			f.env.Log.Error("panic while judging a message", "id", e.ID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
 		}
 	}()
-	return f.judge(ctx, e, raw, settings), nil
+	return f.judge(ctx, e, raw, settings), true
 }
 
 // take notes what came of a message.
@@ -144,7 +140,3 @@ func (f *Filter) Thresholds() scan.Thresholds { return f.book.For("", "").Thresh
 
 // DryRun tells whether nothing is carried out.
 func (f *Filter) DryRun() bool { return bool(f.conf.DryRun) }
-
-// SizeLimit returns the size in bytes from which on only the head of a message is
-// judged.
-func (f *Filter) SizeLimit() int64 { return f.sizeLimit() }

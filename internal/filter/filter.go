@@ -24,9 +24,9 @@ import (
 const (
 	// headSize is what is kept of a message over max_size.
 	headSize = spool.InMemory
-	// maxRecipients bounds the recipients that are kept of one message; those
+	// MaxRecipients bounds the recipients that are kept of one message; those
 	// beyond are counted only. MTAs allow 1000 by default.
-	maxRecipients = 10000
+	MaxRecipients = 10000
 	// maxEnvelope bounds the bytes of recipients that are kept of one message.
 	maxEnvelope = 2 << 20
 	// HardEnd is the usual Env.HardEnd. Postfix waits 300 s for the answer, the shipped
@@ -99,10 +99,10 @@ const (
 	Aborted             // RSET, a lost client, all recipients refused
 )
 
-// sizeLimit returns the size from which on only the head of a message is kept:
+// SizeLimit returns the size in bytes from which on only the head of a message is kept:
 // max_size, but no more than half of the spool, as a message that can never fit would
 // be deferred until its sender gives up.
-func (f *Filter) sizeLimit() int64 {
+func (f *Filter) SizeLimit() int64 {
 	half := f.env.Spool.Limit() / 2
 	if limit := int64(f.conf.MaxSize); limit > 0 {
 		return min(limit, half)

@@ -2,10 +2,8 @@ package filter
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -124,7 +122,7 @@ func (s *Session) Mail(_ context.Context, p milter.Path) milter.Reply {
 	if t.env.Trust != mail.Local {
 		s.conn.SetParting(s.restarting(t.env.ID))
 	}
-	t.buf, t.limit = s.env.Spool.New(), f.sizeLimit()
+	t.buf, t.limit = s.env.Spool.New(), f.SizeLimit()
 	return milter.Reply{}
 }
 
@@ -177,7 +175,7 @@ func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
 		}
 	}
 	t.nrcpt++
-	if t.held += len(p.Addr) + len(strings.Join(p.Args, " ")); len(t.env.Rcpts) < maxRecipients && t.held < maxEnvelope {
+	if t.held += len(p.Addr) + len(strings.Join(p.Args, " ")); len(t.env.Rcpts) < MaxRecipients && t.held < maxEnvelope {
 		t.env.Rcpts = append(t.env.Rcpts, rcpt)
 	} else {
 		t.env.RcptsCut = true
@@ -330,10 +328,8 @@ func (s *Session) bounded(ctx context.Context, t *transaction, raw []byte) (judg
 	defer cancel()
 	got := make(chan outcome, 1)
 	go func() {
-		// A disk that fails under a mapped spool file is a panic then, and no more.
-		debug.SetPanicOnFault(true)
 		o := outcome{e: t.env}
-		o.j, o.ok = s.guarded(ctx, t.filter, &o.e, raw)
+		o.j, o.ok = t.filter.guarded(ctx, &o.e, raw, nil)
 		got <- o
 	}()
 	select {
@@ -352,17 +348,6 @@ func (s *Session) bounded(ctx context.Context, t *transaction, raw []byte) (judg
 	t.buf = nil
 	go func() { <-got; buf.Close() }()
 	return judgement{}, mail.Envelope{}, false
-}
-
-// guarded calls the Filter; false means that it panicked.
-func (s *Session) guarded(ctx context.Context, f *Filter, e *mail.Envelope, raw []byte) (j judgement, ok bool) {
-	defer func() {
-		if v := recover(); v != nil {
-			s.env.Figures.Panicked()
-			s.env.Log.Error("panic while judging a message", "id", e.ID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
-		}
-	}()
-	return f.judge(ctx, e, raw, nil), true
 }
 
 // answer renders a verdict for the MTA.

@@ -29,6 +29,20 @@ func scanWith(t testing.TB, conf string, e *mail.Envelope, m *mail.Message, list
 // newEngine returns an engine of checks with a configuration.
 func newEngine(t testing.TB, conf string, list ...scan.Check) *scan.Engine {
 	t.Helper()
+	c, remarks := configure(conf, list...)
+	if all := remarks.All(); len(all) > 0 {
+		t.Fatal(all)
+	}
+	engine, err := scan.NewEngine(c, scan.Env{Now: frozen, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return engine
+}
+
+// configure returns the configuration that a text makes of checks, and what is to be
+// said of the text.
+func configure(conf string, list ...scan.Check) (*scan.Config, *ucl.Diagnostics) {
 	c := scan.NewConfig(list)
 	top := &ucl.Section{}
 	for _, s := range c.Sections() {
@@ -41,14 +55,7 @@ func newEngine(t testing.TB, conf string, list ...scan.Check) *scan.Engine {
 	var l ucl.Loader
 	ucl.Decode(l.ReadText("test.conf", conf), top, &l.Diagnostics)
 	ucl.Finish(top)
-	if all := l.Diagnostics.All(); len(all) > 0 {
-		t.Fatal(all)
-	}
-	engine, err := scan.NewEngine(c, scan.Env{Now: frozen, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return engine
+	return c, &l.Diagnostics
 }
 
 // findings writes what a report found, in its order: NAME{detail,detail} NAME.

@@ -134,19 +134,8 @@ func TestRuleSymbol(t *testing.T) {
 // build returns an engine of checks with a configuration and an environment. An error
 // is about either.
 func build(conf string, env scan.Env, list ...scan.Check) (*scan.Engine, error) {
-	c := scan.NewConfig(list)
-	top := &ucl.Section{}
-	for _, s := range c.Sections() {
-		if s.Name == "" {
-			top.Options = append(top.Options, s.Options...)
-		} else {
-			top.Sections = append(top.Sections, s)
-		}
-	}
-	var l ucl.Loader
-	ucl.Decode(l.ReadText("test.conf", conf), top, &l.Diagnostics)
-	ucl.Finish(top)
-	if err := l.Diagnostics.Err(); err != nil {
+	c, remarks := configure(conf, list...)
+	if err := remarks.Err(); err != nil {
 		return nil, err
 	}
 	env.Log = slog.New(slog.DiscardHandler)
