@@ -32,11 +32,26 @@ func (p *Pass) ReportScaled(s *Symbol, strength float64, details ...string) {
 	p.findings = append(p.findings, Finding{Symbol: s, Strength: strength, Details: details})
 }
 
+// OneShot tells whether a symbol counts once, however often it is reported: who looks
+// for it may stop at the first.
+func (p *Pass) OneShot(s *Symbol) bool {
+	_, oneShot, _ := p.run.engine.weights.score(s)
+	return oneShot
+}
+
 // Demand asks for an action whatever the score is. Of several demands on one message
 // the most severe counts.
-func (p *Pass) Demand(a Action, message string) {
-	if p.demand == nil || a > p.demand.Action {
-		p.demand = &Passthrough{Action: a, Source: p.node.name, Message: message}
+func (p *Pass) Demand(a Action, message string) { p.demands(Passthrough{Action: a, Message: message}) }
+
+// DemandAtLeast asks for an action unless the score leads to a severer one: for what
+// the sender of a message can bring about.
+func (p *Pass) DemandAtLeast(a Action, message string) {
+	p.demands(Passthrough{Action: a, Message: message, AtLeast: true})
+}
+
+func (p *Pass) demands(d Passthrough) {
+	if d.Source = p.node.name; p.demand == nil || d.Action > p.demand.Action {
+		p.demand = &d
 	}
 }
 

@@ -64,12 +64,12 @@ type Finding struct {
 	Details  []string // evidence, as shown in brackets in the log and the headers
 }
 
-// A Passthrough is a check's demand for one action, whatever the score is; when that is
-// greylisting or a mark, a severer action of the score counts.
+// A Passthrough is a check's demand for one action, whatever the score is.
 type Passthrough struct {
 	Action  Action
 	Source  string // the check's name
 	Message string // text for the SMTP reply; "" for the action's own
+	AtLeast bool   // a severer action of the score counts
 }
 
 // A Timing is how long a check took.
@@ -118,4 +118,7 @@ type Scanner interface {
 	Weights() *Weights
 	// Symbols returns what a message may get.
 	Symbols() []Listing
+	// Refresh has the checks read the administrator's files that have changed. With an
+	// error they go on with what they had.
+	Refresh() error
 }

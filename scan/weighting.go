@@ -23,8 +23,8 @@ type weighting struct {
 // A symbolConfig is `symbol "NAME" { }`.
 type symbolConfig struct {
 	section *ucl.Section
-	weight  preset[ucl.Float, *ucl.Float]
-	oneShot preset[ucl.Flag, *ucl.Flag]
+	weight  *ucl.Float // nil: the symbol's own
+	oneShot *ucl.Flag  // nil: the symbol's own
 	enabled ucl.Flag
 }
 
@@ -102,8 +102,8 @@ func (w *weighting) symbol(name string) *symbolConfig {
 	}
 	s := &symbolConfig{enabled: true}
 	s.section = &ucl.Section{Name: "symbol", Key: "NAME", Options: []ucl.Option{
-		{Name: "weight", Aliases: []string{"score"}, Value: &s.weight, Doc: "What it adds to the score; default is that of docs/symbols.md."},
-		{Name: "one_shot", Value: &s.oneShot, Doc: "Whether it counts once, however often it is seen; default is the symbol's own."},
+		{Name: "weight", Aliases: []string{"score"}, Value: ucl.Optional(&s.weight, "number; expected one as in 4.5, or default"), Doc: "What it adds to the score; default is that of docs/symbols.md."},
+		{Name: "one_shot", Value: ucl.Optional(&s.oneShot, "choice; expected yes, no or default"), Doc: "Whether it counts once, however often it is seen; default is the symbol's own."},
 		{Name: "enabled", Value: &s.enabled, Doc: "Whether it counts at all."},
 	}, Ignored: []ucl.Ignored{{Name: "description", Note: "symbols describe themselves"}}}
 	w.symbols[name] = s
@@ -147,7 +147,7 @@ func (w *weighting) composite(name string) *compositeConfig {
 func (w *weighting) weights(nodes []*node) (*Weights, error) {
 	out := &Weights{symbols: map[string]override{}, groups: map[string]groupRule{}}
 	for name, s := range w.symbols {
-		out.symbols[name] = override{s.weight.p, s.oneShot.p, !bool(s.enabled)}
+		out.symbols[name] = override{s.weight, s.oneShot, !bool(s.enabled)}
 	}
 	for name, g := range w.groups {
 		out.groups[name] = groupRule{float64(g.cap), !bool(g.enabled)}
@@ -224,39 +224,6 @@ func (w *Weights) With(scores map[string]float64, groupsOff []string) *Weights {
 		out.groups[name] = g
 	}
 	return out
-}
-
-// A preset is a value of the configuration, or "default", which leaves it to the
-// symbol.
-type preset[T any, V interface {
-	*T
-	ucl.Value
-}] struct{ p *T }
-
-// Set implements ucl.Value.
-func (v *preset[T, V]) Set(n *ucl.Node, add bool) error {
-	text, err := n.Word()
-	if err != nil {
-		return err
-	}
-	if strings.EqualFold(text, "default") {
-		v.p = nil
-		return nil
-	}
-	p := new(T)
-	if err := V(p).Set(n, add); err != nil {
-		return err
-	}
-	v.p = p
-	return nil
-}
-
-// String returns the value or "default".
-func (v *preset[T, V]) String() string {
-	if v.p == nil {
-		return "default"
-	}
-	return V(v.p).String()
 }
 
 // An expression is that of a composite.

@@ -37,29 +37,19 @@ func (a *app) explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			name := cmp.Or(strings.Join(files, ""), "-")
-			letter, err := a.readLetter(name)
-			var reply controller.Reply
-			var body []byte
-			if err == nil {
-				reply, body, err = a.inspect(c.Context(), h, letter)
-			}
+			l, err := a.look(c.Context(), h, cmp.Or(strings.Join(files, ""), "-"))
 			switch {
-			case errors.As(err, new(letterError)):
-				fmt.Fprintf(a.stderr, "rmilterctl: %s: %s\n", printable(name, 200), printable(cause(err, scanTime).Error(), 500))
-				a.code = exitNotScanned
-				return nil
-			case err != nil:
+			case err != nil || l == nil:
 				return err
 			case a.json:
-				return a.printAnswer(body)
-			case reply.Explanation == nil && len(letter) > 0:
+				return a.printAnswer(l.body)
+			case l.reply.Explanation == nil && len(l.letter) > 0:
 				return errors.New("the daemon explains nothing: it is older than this program")
-			case reply.Explanation == nil:
+			case l.reply.Explanation == nil:
 				fmt.Fprintln(a.stdout, "an empty message: there is nothing to look at")
 				return nil
 			}
-			fmt.Fprint(a.stdout, renderExplanation(&reply, e.profile))
+			fmt.Fprint(a.stdout, renderExplanation(&l.reply, e.profile))
 			return nil
 		},
 	}

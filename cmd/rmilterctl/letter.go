@@ -103,6 +103,32 @@ func (a *app) readLetter(name string) ([]byte, error) {
 	return letter, nil
 }
 
+// A looked is a message that the daemon has looked at.
+type looked struct {
+	letter []byte
+	reply  controller.Reply
+	body   []byte // the reply as it came
+}
+
+// look reads a message and has the daemon look at it. What is wrong with this message
+// alone it tells the user, and returns nil without an error.
+func (a *app) look(ctx context.Context, h http.Header, name string) (*looked, error) {
+	letter, err := a.readLetter(name)
+	l := &looked{letter: letter}
+	if err == nil {
+		l.reply, l.body, err = a.inspect(ctx, h, letter)
+	}
+	switch {
+	case errors.As(err, new(letterError)):
+		fmt.Fprintf(a.stderr, "rmilterctl: %s: %s\n", printable(name, 200), printable(cause(err, scanTime).Error(), 500))
+		a.code = exitNotScanned
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return l, nil
+}
+
 // inspect has the daemon look at a message. It returns the answer as it came, too.
 func (a *app) inspect(ctx context.Context, h http.Header, letter []byte) (controller.Reply, []byte, error) {
 	var r controller.Reply

@@ -24,9 +24,10 @@ const (
 // A lister keeps the daemon's own lists.
 type lister interface {
 	// Add and Delete return the entry as it is listed. Their errors wrap maps.ErrThere
-	// and maps.ErrNotThere.
+	// and maps.ErrNotThere. Delete leaves bad lines as they are and returns what is wrong
+	// with them.
 	Add(o maps.Own, entry, comment string) (key string, err error)
-	Delete(o maps.Own, entry string) (key string, err error)
+	Delete(o maps.Own, entry string) (key string, faults, err error)
 	// Show returns what could be read, and what could not as an error.
 	Show(o maps.Own) ([]maps.Line, error)
 }
@@ -41,7 +42,7 @@ func (l fileLister) Add(o maps.Own, entry, comment string) (string, error) {
 }
 
 // Delete implements lister.
-func (l fileLister) Delete(o maps.Own, entry string) (string, error) {
+func (l fileLister) Delete(o maps.Own, entry string) (string, error, error) {
 	return maps.Delete(o.File(l.dataDir), o.Kind(), entry)
 }
 
@@ -97,7 +98,11 @@ func (a *app) listCommand(now func() time.Time) *cobra.Command {
 		Short:   "Take an entry out; exit code 0 done, 1 it was not there, 3 no right",
 		Args:    cobra.ExactArgs(3),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return a.editList(args, maps.ErrNotThere, "taken out of", func(o maps.Own) (string, error) { return l.Delete(o, args[2]) })
+			return a.editList(args, maps.ErrNotThere, "taken out of", func(o maps.Own) (string, error) {
+				key, faults, err := l.Delete(o, args[2])
+				a.printFaults(faults)
+				return key, err
+			})
 		},
 	}
 	show := &cobra.Command{
@@ -150,6 +155,17 @@ func listError(err error) error {
 	return err
 }
 
+// printFaults tells what is wrong with lines of lists.
+func (a *app) printFaults(err error) {
+	if err == nil {
+		return
+	}
+	for text := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(a.stderr, "rmilterctl: %s\n", printable(text, 1000))
+	}
+	fmt.Fprintln(a.stderr, "rmilterctl: until that is mended, the daemon goes on with the entries before")
+}
+
 // showLists prints the entries of the lists that are asked for.
 func (a *app) showLists(l lister, args []string) error {
 	sides, kinds := []string{"allow", "block"}, maps.OwnKinds
@@ -176,9 +192,7 @@ func (a *app) showLists(l lister, args []string) error {
 					return listError(err)
 				}
 				a.code = exitBadList
-				for text := range strings.SplitSeq(err.Error(), "\n") {
-					fmt.Fprintf(a.stderr, "rmilterctl: %s\n", printable(text, 1000))
-				}
+				a.printFaults(err)
 			}
 			for _, line := range lines {
 				e := listEntry{List: side, Kind: of, Entry: line.Key, Comment: line.Comment, Line: line.Number}

@@ -73,4 +73,20 @@ func TestListFaults(t *testing.T) {
 	if got.code != 3 || !strings.Contains(got.stderr, "refused: "+path+":2: ") {
 		t.Errorf("add to one with a bad line: got %+v", got)
 	}
+	for _, c := range []struct {
+		entry  string
+		code   int
+		stdout string
+	}{
+		{"jane@example.com", 1, "jane@example.com is not there: block sender\n"},
+		{"joe@example.com", 0, "joe@example.com taken out of block sender\n"},
+	} {
+		got = call(noStdin(t), nil, "list", "--data-dir", data, "del", "block", "sender", c.entry)
+		if got.code != c.code || got.stdout != c.stdout || !strings.HasPrefix(got.stderr, "rmilterctl: "+path+":2: ") || !strings.Contains(got.stderr, "until that is mended") {
+			t.Errorf("del %s beside a bad line: got %+v", c.entry, got)
+		}
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "b\x1bad\n" {
+		t.Errorf("after del: got %q, %v", b, err)
+	}
 }

@@ -22,6 +22,9 @@ func renderStatus(s metrics.Status) string {
 			fmt.Fprintf(&b, "%-12s%s\n", label, text)
 		}
 	}
+	if names := s.Config.Restart; len(names) > 0 {
+		line("restart", printable(strings.Join(names, ", "), 500)+": changed, as before until a restart")
+	}
 	line("listeners", listenerParts(s.Listeners)...)
 	line("sessions", sessionText(s.Sessions), spoolText(s.Spool), sizeText("RSS ", s.RSS))
 	line("today", thousands(s.Today.Messages)+" messages", "in "+thousands(s.Today.In), "ours "+thousands(s.Today.Ours))

@@ -102,6 +102,8 @@ func TestRenderStatus(t *testing.T) {
 		{"reload failed the day before", func(s *metrics.Status) {
 			s.Config.ReloadTime, s.Config.ReloadResult = day(8, 12).AddDate(0, 0, -1), "failed: /etc/rmilter.conf:12: unknown option"
 		}, []string{"rmilter 0.1.0  mx1  up 3d 4h  config /etc/rmilter.conf 9c1f2a (reloaded 2026-03-03 08:12, failed: /etc/rmilter.conf:12: unknown option)    DEGRADED"}, nil},
+		{"options wait for a restart", func(s *metrics.Status) { s.Config.Restart = []string{"max_connections", "data_dir"} },
+			[]string{"restart     max_connections, data_dir: changed, as before until a restart"}, nil},
 		{"nothing happened yet", func(s *metrics.Status) {
 			*s = metrics.Status{Version: "0.1.0", State: metrics.OK}
 		}, []string{
@@ -110,7 +112,7 @@ func TestRenderStatus(t *testing.T) {
 			"today       0 messages   in 0   ours 0",
 			"scan        deadline hit 0   failed checks 0   panics 0",
 			"problems    none",
-		}, []string{"listeners", "verdicts"}},
+		}, []string{"listeners", "verdicts", "restart"}},
 		{"all verdicts, and new ones", func(s *metrics.Status) {
 			s.Today.Verdicts = map[string]int64{
 				"zebra": 1, "discard": 2, "quarantine": 3, "soft reject": 4, "reject": 5, "rewrite subject": 6,

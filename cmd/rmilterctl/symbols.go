@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,24 +41,17 @@ func (a *app) symbolsCommand() *cobra.Command {
 			}
 			for _, name := range files {
 				start := time.Now()
-				letter, err := a.readLetter(name)
-				var reply controller.Reply
-				var body []byte
-				if err == nil {
-					reply, body, err = a.inspect(c.Context(), h, letter)
-				}
+				l, err := a.look(c.Context(), h, name)
 				switch {
-				case errors.As(err, new(letterError)):
-					fmt.Fprintf(a.stderr, "rmilterctl: %s: %s\n", printable(name, 200), printable(cause(err, scanTime).Error(), 500))
-					a.code = exitNotScanned
 				case err != nil:
 					return err
+				case l == nil: // the next one may do
 				case a.json:
-					if err := a.printAnswer(body); err != nil {
+					if err := a.printAnswer(l.body); err != nil {
 						return err
 					}
 				default:
-					fmt.Fprint(a.stdout, renderSymbols(name, time.Since(start), &reply))
+					fmt.Fprint(a.stdout, renderSymbols(name, time.Since(start), &l.reply))
 				}
 			}
 			return nil

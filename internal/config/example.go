@@ -171,7 +171,7 @@ func byDefault(o *ucl.Option) string {
 	switch {
 	case o.Default != "":
 		return o.Default
-	case value == "[]" || value == `""`:
+	case o.Required || value == "[]" || value == `""`:
 		return "none"
 	}
 	return value

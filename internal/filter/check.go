@@ -134,6 +134,10 @@ func (f *Filter) Mailbox(a mail.Address) policy.Settings { return f.settings(a) 
 // Symbols returns the symbols that a message may get.
 func (f *Filter) Symbols() []scan.Listing { return f.scanner.Symbols() }
 
+// Refresh has the checks read the administrator's files that have changed: rules and
+// lists. With an error they go on with what they had.
+func (f *Filter) Refresh() error { return f.scanner.Refresh() }
+
 // Thresholds returns the scores from which an action is taken for recipients without
 // settings of their own.
 func (f *Filter) Thresholds() scan.Thresholds { return f.book.For("", "").Thresholds }

@@ -394,7 +394,7 @@ func TestRecipients(t *testing.T) {
 				r.conf.Whitelist = ucl.MustRecipients("postmaster@example.com")
 				r.pol.Blocks = []*policy.Block{
 					{Name: "off", Rcpt: ucl.MustRecipients("off@example.com"), Enable: false},
-					{Name: "mild", Rcpt: ucl.MustRecipients("mild@example.com"), Enable: true, NeverReject: policy.Yes},
+					{Name: "mild", Rcpt: ucl.MustRecipients("mild@example.com"), Enable: true, NeverReject: new(ucl.Flag(true))},
 				}
 				if tt.conf != nil {
 					tt.conf(r)
@@ -544,6 +544,8 @@ func (f scannerFunc) Scan(ctx context.Context, e *mail.Envelope, m *mail.Message
 func (f scannerFunc) Weights() *scan.Weights { return nil }
 
 func (f scannerFunc) Symbols() []scan.Listing { return nil }
+
+func (f scannerFunc) Refresh() error { return nil }
 
 // TestScannerFails has a scanner that panics and one that doesn't come back.
 func TestScannerFails(t *testing.T) {

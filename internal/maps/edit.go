@@ -121,28 +121,40 @@ func Add(path string, k Kind, entry, comment string) (key string, err error) {
 }
 
 // Delete takes an entry out of a file, however it is written there, with its comment.
-// It returns the entry as Add does. The error wraps ErrNotThere when the file doesn't have it.
-func Delete(path string, k Kind, entry string) (key string, err error) {
+// It returns the entry as Add does. Bad lines stay as they are; faults joins a Fault for
+// each. The error wraps ErrNotThere when the file doesn't have the entry.
+func Delete(path string, k Kind, entry string) (key string, faults, err error) {
 	wanted, err := parseEntry(k, entry)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	key = wanted.name()
-	return key, edit(path, func(old io.Reader, w *bufio.Writer) error {
-		found := false
-		err := each(path, k, old, func(_ int, raw []byte, l *line) error {
-			if !l.blank && l.name() == key {
-				found = true
-				return nil
+	var bad []error
+	err = edit(path, func(old io.Reader, w *bufio.Writer) error {
+		r, found := reader{kind: k}, false
+		err := lines(old, func(number int, raw []byte) bool {
+			if number > 0 {
+				l, err := r.read(content(number, raw))
+				switch {
+				case err == nil && !l.blank && l.name() == key:
+					found = true
+					return true
+				case err != nil && len(bad) < maxFaults:
+					bad = append(bad, &Fault{path, number, err})
+				}
 			}
-			_, err := w.Write(raw)
-			return err
+			w.Write(raw) // edit sees to errors
+			return true
 		})
-		if err == nil && !found {
-			err = fmt.Errorf("%s: %w", key, ErrNotThere)
+		switch {
+		case err != nil:
+			return &fs.PathError{Op: "read", Path: path, Err: err}
+		case !found:
+			return fmt.Errorf("%s: %w", key, ErrNotThere)
 		}
-		return err
+		return nil
 	})
+	return key, errors.Join(bad...), err
 }
 
 // parseEntry reads an entry without number and comment.

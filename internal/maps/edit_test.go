@@ -97,13 +97,66 @@ func TestDelete(t *testing.T) {
 		if c.before != "" {
 			write(t, path, c.before)
 		}
-		_, err := Delete(path, c.kind, c.entry)
+		_, faults, err := Delete(path, c.kind, c.entry)
+		if faults != nil {
+			t.Errorf("delete %q from %q: faults %v", c.entry, c.before, faults)
+		}
 		if c.fault != "" {
 			if !errors.Is(err, ErrNotThere) || !strings.Contains(err.Error(), c.fault) {
 				t.Errorf("delete %q from %q: got %v, want %s", c.entry, c.before, err, c.fault)
 			}
 		} else if err != nil || read(t, path) != c.after {
 			t.Errorf("delete %q from %q: got %v and %q, want %q", c.entry, c.before, err, read(t, path), c.after)
+		}
+	}
+}
+
+// keepsBadLines deletes an entry from a file that may have bad lines, and makes the file
+// as it was again.
+func keepsBadLines(t *testing.T, path string, k Kind, entry, before string, had int, faults error) {
+	_, told, err := Delete(path, k, entry)
+	after := read(t, path)
+	if err != nil {
+		if after != before {
+			t.Fatalf("delete %q failed with %v and changed the file", entry, err)
+		}
+		return
+	}
+	has, _ := Show(path, k)
+	// Show gives up after many faults, and a byte order mark may come to stand first.
+	sure := strings.Count(before, "\n") < maxFaults && !strings.Contains(before, "\ufeff")
+	if (told == nil) != (faults == nil) || sure && len(has) >= had {
+		t.Fatalf("deleted %q from %q: told %v of %v, and has %v", entry, before, told, faults, has)
+	}
+	write(t, path, before)
+}
+
+// TestDeleteBesideBadLines has files with bad lines: they stay, and are told.
+func TestDeleteBesideBadLines(t *testing.T) {
+	long := "x@" + strings.Repeat("y", 200_000) + "\n" // comes in pieces
+	many := strings.Repeat("bad\n", 100)
+	for _, c := range []struct {
+		name, before, entry, after string
+		faults                     int
+		absent                     bool
+	}{
+		{"before and behind", "bad\na@example.com\n\x1b\n", "a@example.com", "bad\n\x1b\n", 2, false},
+		{"no line end", "a@example.com\nbad", "a@example.com", "bad", 1, false},
+		{"a long line", long + "a@example.com\n" + long, "a@example.com", long + long, 2, false},
+		{"many", many + "a@example.com\n" + many, "a@example.com", many + many, maxFaults, false},
+		{"not there", "bad\na@example.com\n", "b@example.com", "bad\na@example.com\n", 1, true},
+	} {
+		path := filepath.Join(t.TempDir(), "file")
+		write(t, path, c.before)
+		key, faults, err := Delete(path, Addresses, c.entry)
+		if key != c.entry || errors.Is(err, ErrNotThere) != c.absent || !c.absent && err != nil {
+			t.Errorf("%s: got %q, %v", c.name, key, err)
+		}
+		if got := read(t, path); got != c.after {
+			t.Errorf("%s: got %.100q, want %.100q", c.name, got, c.after)
+		}
+		if n := len(strings.Split(fmt.Sprint(faults), "\n")); faults == nil || n != c.faults || !strings.Contains(faults.Error(), path+":") {
+			t.Errorf("%s: got %d faults, want %d: %v", c.name, n, c.faults, faults)
 		}
 	}
 }
@@ -192,11 +245,13 @@ func FuzzEdit(f *testing.F) {
 	f.Add(byte(2), "a@example.com\n# x\n", "b@example.com", "why")
 	f.Add(byte(3), "", `Subject: "free # money" 5`, "")
 	f.Add(byte(0), "::1", "192.0.2.1/24", "x # y")
+	f.Add(byte(2), "bad\na@example.com\n\x1b", "A@example.com", "")
 	f.Fuzz(func(t *testing.T, kind byte, before, entry, comment string) {
 		k := Kind(kind % 5)
 		path := filepath.Join(t.TempDir(), "file")
 		write(t, path, before)
 		had, faults := Show(path, k)
+		keepsBadLines(t, path, k, entry, before, len(had), faults)
 		key, err := Add(path, k, entry, comment)
 		if err != nil {
 			if read(t, path) != before {
@@ -214,8 +269,8 @@ func FuzzEdit(f *testing.F) {
 		if _, err := Add(path, k, entry, ""); !errors.Is(err, ErrThere) {
 			t.Fatalf("added %q twice: %v", entry, err)
 		}
-		if _, err := Delete(path, k, entry); err != nil {
-			t.Fatalf("delete %q: %v", entry, err)
+		if _, faults, err := Delete(path, k, entry); err != nil || faults != nil {
+			t.Fatalf("delete %q: %v, %v", entry, err, faults)
 		}
 		if after := read(t, path); after != before && after != before+"\n" {
 			t.Fatalf("added and deleted %q: %q became %q", entry, before, after)

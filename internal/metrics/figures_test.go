@@ -233,7 +233,7 @@ func TestStatusJSON(t *testing.T) {
 	s := Status{
 		Version: "0.1.0", Hostname: "mx1.example.com", State: Degraded,
 		Time: at, Started: at.Add(-time.Hour), Uptime: 3600,
-		Config:    Config{Path: "/etc/rmilter.conf", Hash: "9c1f2a", ReloadTime: at.Add(-time.Minute), ReloadResult: "ok"},
+		Config:    Config{Path: "/etc/rmilter.conf", Hash: "9c1f2a", ReloadTime: at.Add(-time.Minute), ReloadResult: "ok", Restart: []string{"max_connections"}},
 		Listeners: []Listener{{Name: "milter", Address: "inet:9900@127.0.0.1", State: "ok"}},
 		Sessions:  Sessions{Open: 14, Max: 2000, InScan: 3},
 		Spool:     Spool{Used: 12 << 20, Limit: 256 << 20},

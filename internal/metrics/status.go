@@ -42,6 +42,7 @@ type Config struct {
 	Hash         string    `json:"hash"`                    // short hash over all that was read
 	ReloadTime   time.Time `json:"reload_time,omitzero"`    // the last reload, even if it failed; absent before the first
 	ReloadResult string    `json:"reload_result,omitempty"` // "ok", or why the configuration before it stayed
+	Restart      []string  `json:"restart,omitempty"`       // options that were changed and wait for a restart, until which they are as before
 }
 
 // A Listener is an address on which the daemon waits.

@@ -43,7 +43,7 @@ type Block struct {
 	Name        string
 	Rcpt        ucl.Recipients        // whose settings these are
 	Enable      ucl.Flag              // no: these recipients want no checks
-	NeverReject Choice                // overrides spamd_never_reject
+	NeverReject *ucl.Flag             // overrides spamd_never_reject; nil does not
 	Actions     Actions               // thresholds, as far as they differ
 	Scores      map[string]*ucl.Float // weights of symbols, as far as they differ
 	SymbolsOff  ucl.Strings           // symbols that don't count
@@ -138,7 +138,7 @@ func (c *Config) settings(main *ucl.Section) *ucl.Section {
 				Options: []ucl.Option{
 					{Name: "rcpt", Value: &b.Rcpt, Example: "alice@example.com, @example.org", Doc: "The recipients: user, @domain or user@domain."},
 					{Name: "enable", Value: &b.Enable, Doc: "no: these recipients want no checks. A message is left unchecked only if all its recipients want that; otherwise their thresholds count."},
-					{Name: "spamd_never_reject", Value: &b.NeverReject, Doc: "Accept what would be rejected, with the spam header; default takes what section spamd says."},
+					{Name: "spamd_never_reject", Value: ucl.Optional(&b.NeverReject, "choice; expected yes, no or default"), Doc: "Accept what would be rejected, with the spam header; default takes what section spamd says."},
 					{Name: "symbols_disabled", Value: &b.SymbolsOff, Example: "MISSING_SUBJECT", Doc: "Symbols that don't count for these recipients."},
 					{Name: "groups_disabled", Value: &b.GroupsOff, Example: "subject", Doc: "Groups whose symbols don't count for these recipients."},
 				},

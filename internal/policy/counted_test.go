@@ -33,6 +33,7 @@ func TestWhyVerdict(t *testing.T) {
 		{"nobody", nil, mail.Stranger, nil, nil, "add header by default"},
 		{"all skip", []policy.Settings{off}, mail.Stranger, nil, nil, "no action"},
 		{"demand", []policy.Settings{lax}, mail.Stranger, nil, &scan.Passthrough{Action: scan.Reject, Source: "test"}, "reject by lax, forced by test"},
+		{"demand for at least", []policy.Settings{strict}, mail.Stranger, nil, &scan.Passthrough{Action: scan.SoftReject, Source: "test", AtLeast: true}, "reject by strict"},
 		{"flood", []policy.Settings{lax}, mail.Stranger, flood, nil, "reject by lax, forced by spam_header_fields"},
 		{"ours", []policy.Settings{lax}, mail.OurNetwork, nil, nil, "no action by lax, softened from add header"},
 		{"relay", []policy.Settings{strict}, mail.TrustedRelay, nil, nil, "add header by strict, softened from reject"},

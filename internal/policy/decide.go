@@ -94,32 +94,30 @@ func (d *decision) judge(flood bool) {
 	if flood && (demand == nil || demand.Action < scan.Reject) {
 		demand = &scan.Passthrough{Action: scan.Reject, Source: floodSource, Message: floodText}
 	}
-	d.demand = demand
-	if demand != nil {
-		d.text = printable(demand.Message, maxReason)
-	}
 	var score scan.Score
 	for i, s := range all {
 		if i == 0 || s.Weights != all[i-1].Weights {
 			score = s.Weights.Score(d.f.Report.Findings)
 		}
 		a := s.Thresholds.Action(score.Total)
-		// Who sends can ask for greylisting or a mark by a test string, which must not be
-		// a way around a severer action.
-		if demand != nil && !(marks(demand.Action) && a > demand.Action) {
-			a = demand.Action
+		forces := demand
+		if demand != nil && demand.AtLeast && a > demand.Action {
+			forces = nil
+		}
+		if forces != nil {
+			a = forces.Action
 		}
 		if a == scan.Reject && s.NeverReject {
 			a = scan.AddHeader
 		}
 		if i == 0 || a < d.action {
-			d.action, d.score, d.required, d.counted = a, score, required(s), &all[i]
+			d.action, d.score, d.required, d.counted, d.demand = a, score, required(s), &all[i], forces
 		}
 	}
+	if d.demand != nil {
+		d.text = printable(d.demand.Message, maxReason)
+	}
 }
-
-// marks tells whether an action lets mail through, now or later, with a mark at most.
-func marks(a scan.Action) bool { return a > scan.NoAction && a <= scan.RewriteSubject }
 
 // required returns the score from which these settings reject, 0 for never.
 func required(s Settings) float64 {

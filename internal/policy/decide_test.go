@@ -258,7 +258,9 @@ func TestRecipients(t *testing.T) {
 		{"one never rejects", []policy.Settings{strict, never}, 40, nil, scan.AddHeader, 10},
 		{"demand for all", []policy.Settings{lax, strict}, 0, reject, scan.Reject, 30},
 		{"demand, one never rejects", []policy.Settings{lax, never}, 0, reject, scan.AddHeader, 10},
-		{"demand for less than the score's action", []policy.Settings{strict}, 40, &scan.Passthrough{Action: scan.Greylist}, scan.Reject, 10},
+		{"demand for less than the score's action", []policy.Settings{strict}, 40, &scan.Passthrough{Action: scan.Quarantine}, scan.Quarantine, 10},
+		{"demand for at least less than the score's action", []policy.Settings{strict}, 40, &scan.Passthrough{Action: scan.Quarantine, AtLeast: true}, scan.Reject, 10},
+		{"demand for at least that of some", []policy.Settings{strict, lax}, 12, &scan.Passthrough{Action: scan.SoftReject, AtLeast: true}, scan.SoftReject, 30},
 		{"demand for more than the score's action", []policy.Settings{strict}, 0, &scan.Passthrough{Action: scan.AddHeader}, scan.AddHeader, 10},
 		{"demand for no action", []policy.Settings{strict}, 40, clean, scan.NoAction, 10},
 	} {
@@ -269,6 +271,32 @@ func TestRecipients(t *testing.T) {
 		v := policy.Decide(&conf, f)
 		if v.Action != c.want || v.Required != c.required {
 			t.Errorf("%s: got %v, required %v; want %v, %v", c.name, v.Action, v.Required, c.want, c.required)
+		}
+	}
+}
+
+// TestDemandAtLeast wants the score to count where it leads to a severer action than what
+// is demanded, and nothing of the demand to be seen then.
+func TestDemandAtLeast(t *testing.T) {
+	for _, demand := range allActions {
+		for _, byScore := range allActions {
+			conf := policy.DefaultConfig()
+			f := scored(byScore, mail.Stranger)
+			f.Report.Passthrough = &scan.Passthrough{Action: demand, Source: "test", Message: "as demanded", AtLeast: true}
+			v := policy.Decide(&conf, f)
+			if want := max(demand, byScore); v.Action != want {
+				t.Errorf("%v demanded, %v by the score: got %v, want %v", demand, byScore, v.Action, want)
+			}
+			if forced, want := v.Passthrough != nil, byScore <= demand; forced != want {
+				t.Errorf("%v demanded, %v by the score: forced is %t, want %t", demand, byScore, forced, want)
+			}
+			if v.Reply.Code != 0 && strings.Contains(v.Reply.Text, "as demanded") != (byScore <= demand) {
+				t.Errorf("%v demanded, %v by the score: the reply is %q", demand, byScore, v.Reply.Text)
+			}
+			f.Report.Passthrough.AtLeast = false
+			if got := policy.Decide(&conf, f).Action; got != demand {
+				t.Errorf("%v forced, %v by the score: got %v", demand, byScore, got)
+			}
 		}
 	}
 }

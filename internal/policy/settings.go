@@ -52,11 +52,15 @@ func (c *Config) Book(w *scan.Weights) *Book {
 		Weights:     w,
 	}}
 	for _, block := range c.Blocks {
+		never := c.NeverReject
+		if block.NeverReject != nil {
+			never = *block.NeverReject
+		}
 		b.blocks = append(b.blocks, bookBlock{block.Rcpt, Settings{
 			Name:        block.Name,
 			Skip:        !bool(block.Enable),
 			Thresholds:  block.Actions.over(c.Actions),
-			NeverReject: block.NeverReject.Or(bool(c.NeverReject)),
+			NeverReject: bool(never),
 			Weights:     block.weights(w),
 		}})
 	}
@@ -105,7 +109,7 @@ func (b *Block) symbols() *ucl.Section {
 				score := new(ucl.Float)
 				b.Scores[key] = score
 				s = &ucl.Section{Name: "symbols", Key: "NAME", Options: []ucl.Option{
-					{Name: "weight", Aliases: []string{"score"}, Value: score, Doc: "What it adds to the score."},
+					{Name: "weight", Aliases: []string{"score"}, Value: score, Required: true, Example: "2.5", Doc: "What it adds to the score."},
 				}}
 				sections[key] = s
 			}

@@ -19,8 +19,9 @@ var errStopping = errors.New("rmilter is stopping: the next start reads the conf
 
 // reloadState is what status tells of the last reload.
 type reloadState struct {
-	at     time.Time // zero: none yet
-	result string    // "ok" or what was wrong
+	at      time.Time // zero: none yet
+	result  string    // "ok" or what was wrong
+	restart []string  // options that wait for a restart
 }
 
 // unknownSymbols is said of names that have a weight and that nothing reports.
@@ -101,7 +102,7 @@ func (d *daemon) apply(conf *config.Config, next *filter.Filter, restart []strin
 	d.conf = conf
 	d.level.Set(logLevel(conf, d.opts))
 	d.filter.Store(next)
-	d.reload.result = "ok"
+	d.reload.result, d.reload.restart = "ok", restart
 	d.figures.Clear("config")
 	d.log.Info("configuration reloaded", "config", d.opts.ConfigPath, "hash", conf.Hash)
 }

@@ -12,7 +12,7 @@ func (d *daemon) status() metrics.Status {
 	s.Hostname = d.env.Hostname
 	s.Spool.Used = d.env.Spool.Used()
 	d.mu.Lock()
-	s.Config = metrics.Config{Path: d.opts.ConfigPath, Hash: d.conf.Hash, ReloadTime: d.reload.at, ReloadResult: d.reload.result}
+	s.Config = metrics.Config{Path: d.opts.ConfigPath, Hash: d.conf.Hash, ReloadTime: d.reload.at, ReloadResult: d.reload.result, Restart: d.reload.restart}
 	for _, l := range d.listeners {
 		state := "ok"
 		if d.down[l.address] {

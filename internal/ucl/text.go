@@ -154,6 +154,48 @@ func (e *enum[T]) Set(n *Node, _ bool) error {
 
 func (e *enum[T]) String() string { return string(*e.p) }
 
+// Optional returns a Value that sets *p to a new value, or to nil for the word
+// "default", which leaves it to somebody else. expected is for its error, as in "flag;
+// expected yes, no or default".
+func Optional[P interface {
+	*T
+	Value
+}, T any](p *P, expected string) Value {
+	return &optional[P, T]{p: p, expected: expected}
+}
+
+type optional[P interface {
+	*T
+	Value
+}, T any] struct {
+	p        *P
+	expected string
+}
+
+func (o *optional[P, T]) Set(n *Node, add bool) error {
+	text, err := n.Word()
+	if err != nil {
+		return err
+	}
+	if strings.EqualFold(text, "default") {
+		*o.p = nil
+		return nil
+	}
+	v := P(new(T))
+	if v.Set(n, add) != nil {
+		return n.Errorf("%s is not a %s", quoteFor(text), o.expected)
+	}
+	*o.p = v
+	return nil
+}
+
+func (o *optional[P, T]) String() string {
+	if *o.p == nil {
+		return "default"
+	}
+	return (*o.p).String()
+}
+
 // orList returns "a, b or c".
 func orList[T ~string](words []T) string { return wordList(words, " or ") }
 

@@ -92,6 +92,13 @@ func TestValues(t *testing.T) {
 		{func() Value { return Within(new(Size), 1<<10, 1<<20) }, "2g", `ERR 2G is out of range; expected 1k to 1M`},
 		{func() Value { return Within(new(Float), 0, 1) }, "x", `ERR "x" is not a number; expected one as in 4.5`},
 
+		{func() Value { return Optional(new(*Float), "number; expected one as in 4.5, or default") }, "4.50", "4.5"},
+		{func() Value { return Optional(new(*Float), "number; expected one as in 4.5, or default") }, "DEFAULT", "default"},
+		{func() Value { return Optional(new(*Float), "number; expected one as in 4.5, or default") }, "x", `ERR "x" is not a number; expected one as in 4.5, or default`},
+		{func() Value { f := new(Flag); return Optional(&f, "choice; expected yes, no or default") }, "default", "default"},
+		{func() Value { f := new(Flag); return Optional(&f, "choice; expected yes, no or default") }, "on", "yes"},
+		{func() Value { return Optional(new(*Flag), "choice; expected yes, no or default") }, "a, b", "ERR a list of 2 values; expected one value (a text with commas needs quotes)"},
+
 		{func() Value { return new(String) }, "Try again later", `"Try again later"`},
 		{func() Value { return new(String) }, `"a \"b\" $2$x"`, `"a \"b\" $2$x"`},
 		{func() Value { return new(String) }, "Sorry, no", `ERR a list of 2 values; expected one value (a text with commas needs quotes)`},

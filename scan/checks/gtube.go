@@ -38,7 +38,7 @@ var GTUBE = &scan.Spec[Patterns, struct{}]{
 	Symbols:  []*scan.Symbol{gtube},
 	Defaults: func() Patterns { return AllPatterns },
 	Top: func(p *Patterns) []ucl.Option {
-		return []ucl.Option{{Name: "gtube_patterns", Value: ucl.Enum(p, AllPatterns, RejectPattern, NoPatterns), Doc: "Which test strings are known: GTUBE only (reject), those for the other actions too (all), or none (disable)."}}
+		return []ucl.Option{{Name: "gtube_patterns", Value: ucl.Enum(p, AllPatterns, RejectPattern, NoPatterns), Doc: "Which test strings are known: GTUBE only (reject), those for the other actions too (all), or none (disable). None of them leads to a milder action than the score does."}}
 	},
 	New: func(p Patterns, _ scan.Env) (scan.Runner[struct{}], error) {
 		return scan.RunnerFunc[struct{}](func(_ context.Context, pass *scan.Pass) (struct{}, error) {
@@ -74,7 +74,8 @@ func gtubeAction(letter byte) (scan.Action, bool) {
 
 // runGTUBE reports a test string. Of several, the most severe counts. That for no
 // action forces it only for our own mail: a stranger's would be a way around all other
-// checks, so it is only reported.
+// checks, so it is only reported. The others are no way around a severer action of the
+// score, whoever sends them.
 func runGTUBE(p Patterns, pass *scan.Pass) {
 	if p == NoPatterns {
 		return
@@ -84,12 +85,15 @@ func runGTUBE(p Patterns, pass *scan.Pass) {
 		return
 	}
 	pass.Report(gtube, action.String())
-	switch {
-	case action == scan.NoAction && !pass.Envelope.Trust.Ours():
-	case action == scan.Reject:
-		pass.Demand(action, "Gtube pattern") // rspamd's words, which tests of mail systems look for
+	switch action {
+	case scan.NoAction:
+		if pass.Envelope.Trust.Ours() {
+			pass.Demand(action, "")
+		}
+	case scan.Reject:
+		pass.DemandAtLeast(action, "Gtube pattern") // rspamd's words, which tests of mail systems look for
 	default:
-		pass.Demand(action, "")
+		pass.DemandAtLeast(action, "")
 	}
 }
 

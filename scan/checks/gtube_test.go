@@ -25,8 +25,9 @@ func TestPatternLength(t *testing.T) {
 
 func TestGTUBE(t *testing.T) {
 	demand := func(a scan.Action, text string) *scan.Passthrough {
-		return &scan.Passthrough{Action: a, Source: "gtube", Message: text}
+		return &scan.Passthrough{Action: a, Source: "gtube", Message: text, AtLeast: true}
 	}
+	forced := &scan.Passthrough{Action: scan.NoAction, Source: "gtube"}
 	reject := demand(scan.Reject, "Gtube pattern")
 	for _, c := range []struct {
 		name    string
@@ -45,8 +46,8 @@ func TestGTUBE(t *testing.T) {
 		{"discard", AllPatterns, mail.Stranger, pattern("D"), "discard", demand(scan.Discard, "")},
 		{"no action, stranger", AllPatterns, mail.Stranger, pattern("A"), "no action", nil},
 		{"no action, relay", AllPatterns, mail.TrustedRelay, pattern("A"), "no action", nil},
-		{"no action, user", AllPatterns, mail.Authenticated, pattern("A"), "no action", demand(scan.NoAction, "")},
-		{"no action, local", AllPatterns, mail.Local, pattern("A"), "no action", demand(scan.NoAction, "")},
+		{"no action, user", AllPatterns, mail.Authenticated, pattern("A"), "no action", forced},
+		{"no action, local", AllPatterns, mail.Local, pattern("A"), "no action", forced},
 		{"user", AllPatterns, mail.Authenticated, pattern("X"), "reject", reject},
 		{"within a line", AllPatterns, mail.Stranger, "abc" + pattern("X") + "def\r\n", "reject", reject},
 		{"far behind", AllPatterns, mail.Stranger, strings.Repeat("harmless text\r\n", 100_000) + pattern("X"), "reject", reject},

@@ -53,7 +53,8 @@ func runReceived(p *scan.Pass) {
 			break
 		}
 	}
-	if n > 1 || e.Trust != mail.Stranger || !e.ClientIP.IsValid() || e.Inspect || strings.Contains(e.Hostname, "mail") {
+	told := len(hops) > 0 && hops[0].IP == e.ClientIP // what is only inspected came so if a field says it
+	if n > 1 || e.Trust != mail.Stranger || !e.ClientIP.IsValid() || e.Inspect && !told || strings.Contains(e.Hostname, "mail") {
 		return
 	}
 	p.Report(onceReceived)

@@ -36,6 +36,8 @@ func TestReceived(t *testing.T) {
 		{"our relay", trust(mail.TrustedRelay), "User-Agent: x\n\n", "RCVD_COUNT_ONE{1} RCVD_TLS_ALL"},
 		{"only asked", inspect, "User-Agent: x\n\n", "RCVD_COUNT_ZERO{0}"},
 		{"only asked, one field", inspect, one + "User-Agent: x\n\n", "RCVD_COUNT_ONE{1} RCVD_TLS_ALL"},
+		{"only asked, with the field of our MTA", both(inspect, client("198.51.100.1")), one + "User-Agent: x\n\n", "RCVD_COUNT_ONE{1} RCVD_TLS_ALL ONCE_RECEIVED DIRECT_TO_MX{x}"},
+		{"only asked, two fields", both(inspect, client("198.51.100.1")), two + "\n", "RCVD_COUNT_TWO{2} RCVD_TLS_ALL"},
 		{"no client", nobody, "\n", "RCVD_COUNT_ZERO{0}"},
 
 		{"the last hop in clear", clear, two + "\n", "RCVD_COUNT_THREE{3} RCVD_NO_TLS_LAST"},

@@ -115,7 +115,6 @@ type rule struct {
 	re     *match.Regexp
 	place  place
 	field  string // lower case; "" when the place has none
-	all    bool   // each match counts
 }
 
 // rule makes the rule of a block.
@@ -167,8 +166,7 @@ func (c *ruleConfig) rule() (rule, error) {
 	if !strings.HasSuffix(doc, ".") {
 		doc += "."
 	}
-	once := bool(c.oneShot) && !c.re.all
-	return rule{&scan.Symbol{Name: c.name, Score: float64(c.score), Group: string(c.group), OneShot: once, Doc: doc}, c.re.re, p, strings.ToLower(field), !once}, nil
+	return rule{&scan.Symbol{Name: c.name, Score: float64(c.score), Group: string(c.group), OneShot: bool(c.oneShot) && !c.re.all, Doc: doc}, c.re.re, p, strings.ToLower(field)}, nil
 }
 
 // A ruleset is all rules in force. It never changes.
@@ -259,7 +257,7 @@ func (at *rulesAt) search(p *scan.Pass, where place, limit int, budget *match.Bu
 	eachText(p.Message, where, at.fields, limit, func(field, text string) {
 		q.Text(text, func(i int) bool {
 			r := &at.rules[i]
-			return r.field == field && (found[i] == 0 || r.all && found[i] < maxFindings)
+			return r.field == field && (found[i] == 0 || found[i] < maxFindings && !p.OneShot(r.symbol))
 		}, func(i, begin, end int) {
 			found[i]++
 			if begin == end {

@@ -102,6 +102,21 @@ func TestRulePlaces(t *testing.T) {
 	}
 }
 
+// TestRuleOneShot wants what is said of a rule's symbol to come before what the rule says.
+func TestRuleOneShot(t *testing.T) {
+	for _, c := range []struct{ conf, want string }{
+		{`regexp "R" { re = 'X-Many=/two/'; }`, "R{two}"},
+		{`regexp "R" { re = 'X-Many=/two/'; } symbol "R" { one_shot = no; }`, "R{two} R{two}"},
+		{`regexp "R" { re = 'X-Many=/two/A'; } symbol "R" { one_shot = yes; }`, "R{two}"},
+		{`regexp "R" { re = 'X-Many=/two/A'; } symbol "R" { one_shot = default; }`, "R{two} R{two}"},
+		{`regexp "R" { re = 'X-Many=/two/'; } symbol "OTHER" { one_shot = no; }`, "R{two}"},
+	} {
+		if got := ruled(t, c.conf); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.conf, got, c.want)
+		}
+	}
+}
+
 // TestRuleForms are the ways to write rules.
 func TestRuleForms(t *testing.T) {
 	for _, conf := range []string{
@@ -368,7 +383,7 @@ func FuzzRules(f *testing.F) {
 				if where.needsField() {
 					field = "subject"
 				}
-				rules = append(rules, rule{&scan.Symbol{Name: name}, e.re, where, field, i%2 == 0})
+				rules = append(rules, rule{&scan.Symbol{Name: name, OneShot: i%2 != 0}, e.re, where, field})
 				std = append(std, regexp.MustCompile(e.re.String()))
 			}
 		}
@@ -386,7 +401,7 @@ func FuzzRules(f *testing.F) {
 			eachText(m, where, map[string]bool{"subject": true}, 1<<20, func(field, text string) {
 				for i, x := range rules {
 					loc := std[i].FindStringIndex(text)
-					if x.place != where || x.field != field || loc == nil || found[i] > 0 && (!x.all || found[i] == maxFindings) {
+					if x.place != where || x.field != field || loc == nil || found[i] > 0 && (x.symbol.OneShot || found[i] == maxFindings) {
 						continue
 					}
 					found[i]++
