@@ -1,0 +1,284 @@
+package embedded
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// atOnce is how many operations an engine works on at a time. More wait, so that a disk
+// that hangs doesn't gather them without end.
+const atOnce = 256
+
+// syncAfter is when what may be lost goes to the disk at the latest.
+const syncAfter = 50 * time.Millisecond
+
+// An engine is one opened pebble. When it fails it is left behind as it is: what hangs in
+// it hangs for ever, and another engine takes its place.
+type engine struct {
+	db    *pebble.DB
+	guard *guard
+	locks locks
+	slots chan struct{}
+	dirty atomic.Bool   // a sync of what may be lost is under way or due
+	gone  chan struct{} // closed when it is being closed
+	once  sync.Once     // fails
+	why   error         // of the failure; set before the following
+	fails atomic.Bool   // set before the store is told
+	dead  chan struct{} // closed when it has been told
+}
+
+// openEngine opens pebble. What ends it is told to failed, once; what it finds damaged and
+// can do without for now is told to damaged.
+func openEngine(dir string, fs vfs.FS, failed func(*engine, error), damaged func(error)) (*engine, error) {
+	e := &engine{
+		locks: locks{seed: maphash.MakeSeed()},
+		slots: make(chan struct{}, atOnce),
+		gone:  make(chan struct{}),
+		dead:  make(chan struct{}),
+	}
+	e.guard = newGuard(fs, func(err error) { e.fail(err, failed) })
+	opened := make(chan error, 1)
+	go func() {
+		opened <- recovered(func() (err error) {
+			if err := checkFolder(fs, dir); err != nil {
+				return err
+			}
+			e.db, err = pebble.Open(dir, options(e.guard, &watcher{e.guard, damaged}))
+			return err
+		})
+	}()
+	select {
+	case err := <-opened:
+		if err != nil {
+			e.guard.stop()
+			return nil, err
+		}
+		return e, nil
+	case <-e.dead:
+		return nil, &diskError{e.cause()}
+	}
+}
+
+var errClosed = errors.New("closed")
+
+// A diskError is why the disk can't be written: no fault of what is on it.
+type diskError struct{ error }
+
+// Unwrap returns what failed.
+func (e *diskError) Unwrap() error { return e.error }
+
+// options are pebble's, for a machine that has other things to do: little memory, few
+// files, few goroutines.
+func options(fs vfs.FS, w *watcher) *pebble.Options {
+	o := &pebble.Options{
+		FS:                          fs,
+		FormatMajorVersion:          pebble.FormatTableFormatV6,
+		CacheSize:                   8 << 20,
+		MemTableSize:                4 << 20,
+		MemTableStopWritesThreshold: 2,
+		MaxOpenFiles:                256,
+		MaxManifestFileSize:         1 << 20,
+		L0CompactionThreshold:       2,
+		L0StopWritesThreshold:       1000,
+		Logger:                      w,
+		EventListener: &pebble.EventListener{
+			BackgroundError: w.background,
+			DataCorruption:  func(info pebble.DataCorruptionInfo) { w.damaged(info.Details) },
+		},
+	}
+	o.Experimental.FileCacheShards = 1
+	for i := range o.Levels {
+		o.Levels[i].BlockSize = 4 << 10
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	return o
+}
+
+// A watcher hears what pebble has to say. What would end the process ends the engine.
+type watcher struct {
+	guard   *guard
+	damaged func(error)
+}
+
+// Infof implements pebble.Logger.
+func (w *watcher) Infof(string, ...any) {}
+
+// Errorf implements pebble.Logger.
+func (w *watcher) Errorf(string, ...any) {}
+
+// Fatalf implements pebble.Logger. It doesn't return: pebble counts on that.
+func (w *watcher) Fatalf(format string, args ...any) {
+	w.guard.failed(fmt.Errorf(format, args...))
+	w.guard.stop()
+	select {}
+}
+
+// background is told of what failed in a flush or a compaction, which pebble would try
+// again at once and for ever.
+func (w *watcher) background(err error) {
+	w.guard.failed(err)
+	w.guard.stop()
+}
+
+// fail marks the engine as failed.
+func (e *engine) fail(err error, told func(*engine, error)) {
+	e.once.Do(func() {
+		e.why = err
+		e.fails.Store(true)
+		told(e, err)
+		close(e.dead)
+	})
+}
+
+// cause is why the engine has failed.
+func (e *engine) cause() error {
+	<-e.dead
+	return e.why
+}
+
+// enter waits for one of the slots.
+func (e *engine) enter(ctx context.Context) error {
+	select {
+	case e.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case e.slots <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-e.gone:
+		return errClosed
+	case <-e.dead:
+		return e.cause()
+	}
+}
+
+func (e *engine) leave() { <-e.slots }
+
+// guarded runs some work with pebble. A panic is the end of the engine.
+func (e *engine) guarded(work func() error) error {
+	err := recovered(work)
+	var panicked *panicError
+	if errors.As(err, &panicked) {
+		e.guard.failed(err)
+		e.guard.stop()
+	}
+	return err
+}
+
+// recovered runs some work with pebble, which panics where it finds what it hasn't
+// foreseen.
+func recovered(work func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{p, debug.Stack()}
+		}
+	}()
+	return work()
+}
+
+// A panicError is a panic that was caught.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+// Error says what the panic was.
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
+
+// get returns the record of a key on disk that is alive.
+func (e *engine) get(key []byte, now time.Time) (record, bool, error) {
+	raw, closer, err := e.db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return record{}, false, nil
+	}
+	if err != nil {
+		return record{}, false, err
+	}
+	defer closer.Close()
+	r, err := parseRecord(append([]byte(nil), raw...))
+	if err != nil {
+		return record{}, false, fmt.Errorf("%q: %w", key[1:], err)
+	}
+	return r, r.alive(now), nil
+}
+
+// apply makes the changes of a batch visible. The function that it returns waits until
+// they are on the disk, or makes sure that they will be soon when they may be lost.
+func (e *engine) apply(b *pebble.Batch, durable bool) (func() error, error) {
+	if b.Empty() {
+		return b.Close, nil
+	}
+	if !durable {
+		if err := e.db.Apply(b, pebble.NoSync); err != nil {
+			return nil, err
+		}
+		e.syncSoon()
+		return b.Close, nil
+	}
+	if err := e.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
+		return nil, err
+	}
+	return func() error {
+		if err := b.SyncWait(); err != nil {
+			return err
+		}
+		return b.Close()
+	}, nil
+}
+
+// syncSoon sees to a sync within a tenth of a second.
+func (e *engine) syncSoon() {
+	if e.dirty.Swap(true) {
+		return
+	}
+	time.AfterFunc(syncAfter, func() {
+		if e.enter(context.Background()) != nil {
+			return
+		}
+		defer e.leave()
+		e.dirty.Store(false)
+		_ = e.guarded(e.sync)
+	})
+}
+
+// sync brings everything that was written before to the disk.
+func (e *engine) sync() error {
+	return e.db.LogData(nil, pebble.Sync)
+}
+
+// closeWithin is how long an engine has to come to its end.
+const closeWithin = 15 * time.Second
+
+// close ends the engine when all work with it has come to its end. It doesn't wait for
+// an engine that has failed, nor for ever for a disk that hangs.
+func (e *engine) close() error {
+	close(e.gone)
+	closed := make(chan error, 1)
+	go func() {
+		for range atOnce {
+			e.slots <- struct{}{}
+		}
+		closed <- e.guarded(func() error { return errors.Join(e.sync(), e.db.Close()) })
+	}()
+	select {
+	case err := <-closed:
+		return err
+	case <-e.dead:
+		return e.cause()
+	case <-time.After(closeWithin):
+		return fmt.Errorf("the disk hangs: not closed within %s", closeWithin)
+	}
+}
