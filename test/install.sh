@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the end-to-end tests need on Debian: Postfix as a package without a
-# configuration, and, unpacked into folders of their own, sendmail, which conflicts
+# Installs what the end-to-end tests need on Debian: Redis, and Postfix as a package without
+# a configuration, and, unpacked into folders of their own, sendmail, which conflicts
 # with Postfix as a package, and rspamd, of which rspamadm and rspamc alone are run. It asks
 # nothing, starts no service, and does nothing and takes no time when all is there.
 # RMILTER_TEST_CACHE changes where those folders are.
@@ -10,7 +10,7 @@ cache=${RMILTER_TEST_CACHE:-/var/cache/rmilter-test}
 sendmail=$cache/sendmail/usr/libexec/sendmail/sendmail
 rspamadm=$cache/rspamd/usr/bin/rspamadm
 rspamc=$cache/rspamd/usr/bin/rspamc
-packages="postfix m4 make gcc libc6-dev procps util-linux hostname"
+packages="postfix m4 make gcc libc6-dev procps util-linux hostname redis-server redis-sentinel redis-tools"
 
 missing_packages() {
 	for p in $packages; do
