@@ -24,6 +24,7 @@ type Envelope struct {
 	RcptsCut   bool       // there were more recipients than are kept in Rcpts
 	Trust      Trust      // what the client is to us
 	Inspect    bool       // somebody only asks what would be found: no state is written
+	Thread     Thread     // what is known of mail that this one belongs to; from the end of the message on
 }
 
 // A Path is an address of the envelope with its ESMTP parameters.
