@@ -69,6 +69,9 @@ func (l *link) data() {
 	if !l.try("data", func() { r = l.sess.Data(l.srv.ctx) }) {
 		return
 	}
+	if r.Action != Continue {
+		l.owe()
+	}
 	m := r.response().Response()
 	l.answer(m.Code, string(m.Data))
 }

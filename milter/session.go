@@ -35,7 +35,7 @@ type Session interface {
 	Chunk(b []byte)
 	// End is the end of the message. Edits are sent before the reply, in order.
 	End(ctx context.Context) Answer
-	// Answered comes after the answer of End, or a refusing answer of Mail, has
+	// Answered comes after the answer of End, or a refusing answer of Mail or Data, has
 	// been written to the MTA and before the next event: the place for what must
 	// not keep the MTA waiting. Where the answer could not be written, Close comes
 	// without it.

@@ -16,6 +16,7 @@ type Pass struct {
 	run      *run
 	findings []Finding
 	demand   *Passthrough
+	sender   string
 }
 
 // Report notes that a symbol was seen, with the evidence. A symbol may be reported
@@ -54,6 +55,10 @@ func (p *Pass) demands(d Passthrough) {
 		p.demand = &d
 	}
 }
+
+// Authenticate notes the sender's domain, in lower case, which SPF or DKIM has proved. Of
+// several checks the first in order counts.
+func (p *Pass) Authenticate(domain string) { p.sender = domain }
 
 // result returns the result of another check.
 func (p *Pass) result(c Check) (any, error) {

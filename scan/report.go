@@ -87,6 +87,8 @@ type Report struct {
 	Failed      map[string]error // checks that gave no answer, by name; nil when none
 	Times       []Timing         // of the checks that ran
 	Took        time.Duration    // wall time of the scan
+	// Sender is the sender's domain as far as it is authenticated; "" when it isn't.
+	Sender string
 
 	late chan struct{}
 }

@@ -41,6 +41,7 @@ type state struct {
 	result   any
 	findings []Finding
 	demand   *Passthrough
+	sender   string
 	took     time.Duration
 }
 
@@ -196,7 +197,7 @@ func (r *run) settle(n *node, s state) {
 		return
 	}
 	if s.err != nil {
-		s.result, s.findings, s.demand = nil, nil, nil
+		s.result, s.findings, s.demand, s.sender = nil, nil, nil, ""
 	}
 	s.over = true
 	*old = s
@@ -214,7 +215,7 @@ func (r *run) guarded(ctx context.Context, n *node) (s state) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	p := &r.passes[n.index]
 	defer func() {
-		s.findings, s.demand = p.findings, p.demand
+		s.findings, s.demand, s.sender = p.findings, p.demand, p.sender
 		if v := recover(); v != nil {
 			s.err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
@@ -249,6 +250,9 @@ func (r *run) report() *Report {
 		rep.Findings = append(rep.Findings, s.findings...)
 		if s.demand != nil && (rep.Passthrough == nil || s.demand.Action > rep.Passthrough.Action) {
 			rep.Passthrough = s.demand
+		}
+		if rep.Sender == "" {
+			rep.Sender = s.sender
 		}
 		rep.Times = append(rep.Times, Timing{n.name, s.took})
 	}

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"rmilter/internal/controller"
 )
 
 const (
@@ -41,9 +43,10 @@ type client struct {
 // A query is what is asked of the controller.
 type query struct {
 	method, path string
-	header       http.Header // may be nil
-	body         []byte
-	limit        time.Duration // for all of it
+	header       http.Header   // may be nil
+	body         []byte        // of what is sent at once
+	size         int64         // of what is streamed, in bytes; 0 unknown
+	limit        time.Duration // for all of it; of what is streamed, without progress
 }
 
 // An unreachableError says that no way led to an answer that is of use.
@@ -141,12 +144,12 @@ func (c *client) get(ctx context.Context, path string, accept func([]byte) error
 	return e
 }
 
-// post has something done, by the first way that leads anywhere: whatever comes back,
+// call has something done, by the first way that leads anywhere: whatever comes back,
 // or doesn't, it is not asked for twice. It returns an answer of one of the codes. An
 // error is as that of get.
-func (c *client) post(ctx context.Context, path string, codes ...int) (answer, error) {
-	a, no, err := c.send(ctx, query{method: http.MethodPost, path: path, limit: longTimeout})
-	if e := (*unreachableError)(nil); errors.As(err, &e) {
+func (c *client) call(ctx context.Context, q query, codes ...int) (answer, error) {
+	a, no, err := c.send(ctx, q)
+	if e := (*unreachableError)(nil); q.method == http.MethodPost && errors.As(err, &e) {
 		if last := len(e.ways) - 1; !errors.As(e.ways[last], new(*dialError)) {
 			e.ways[last] = fmt.Errorf("%w; it may have been done all the same", e.ways[last])
 		}
@@ -161,19 +164,28 @@ func (c *client) post(ctx context.Context, path string, codes ...int) (answer, e
 // for an answer that isn't taken. An error is either about the command line or an
 // *unreachableError.
 func (c *client) send(ctx context.Context, q query) (a answer, no func(error) error, err error) {
+	no, err = c.first(func(w way, password string) (err error) {
+		a, err = w.fetch(ctx, password, q)
+		return err
+	})
+	return a, no, err
+}
+
+// first asks by each way until one leads to a connection; ask does it. Results are as
+// those of send.
+func (c *client) first(ask func(w way, password string) error) (no func(error) error, err error) {
 	list, err := c.ways()
 	if err != nil {
-		return answer{}, nil, err
+		return nil, err
 	}
 	e := new(unreachableError)
 	for _, w := range list {
 		password, err := c.secretFor(w)
 		if err != nil {
-			return answer{}, nil, err
+			return nil, err
 		}
-		a, err := w.fetch(ctx, password, q)
-		if err == nil {
-			return a, func(err error) error {
+		if err = ask(w, password); err == nil {
+			return func(err error) error {
 				e.refused = true
 				e.tried(w, err)
 				return e
@@ -184,7 +196,7 @@ func (c *client) send(ctx context.Context, q query) (a answer, no func(error) er
 			break
 		}
 	}
-	return answer{}, nil, e
+	return nil, e
 }
 
 // secretFor returns the password for a way: none for the socket.
@@ -244,15 +256,44 @@ type dialError struct{ error }
 func (w way) fetch(ctx context.Context, password string, q query) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, q.limit)
 	defer cancel()
-	c, err := new(net.Dialer).DialContext(ctx, w.network, w.address)
-	if err != nil {
-		return answer{}, &dialError{cause(err, q.limit)}
-	}
-	defer c.Close()
-	// The URL's host is not used for dialling; that of the request is the Host header.
-	r, err := http.NewRequestWithContext(ctx, q.method, "http://localhost"+q.path, bytes.NewReader(q.body))
+	got, err := w.exchange(ctx, password, q, bytes.NewReader(q.body), nil)
 	if err != nil {
 		return answer{}, err
+	}
+	defer got.Body.Close()
+	return readAnswer(got, q.limit)
+}
+
+// readAnswer reads the body of an answer.
+func readAnswer(got *http.Response, limit time.Duration) (answer, error) {
+	body, err := io.ReadAll(io.LimitReader(got.Body, maxAnswer+1))
+	if err != nil {
+		return answer{}, cause(err, limit)
+	}
+	if len(body) > maxAnswer {
+		return answer{}, errors.New("the answer is too long")
+	}
+	return answer{got.StatusCode, body}, nil
+}
+
+// exchange sends a request by one way and returns the answer with its body still to be
+// read; closing that closes the connection. The connection is as wrap makes it, if that
+// isn't nil. Errors are as those of fetch.
+func (w way) exchange(ctx context.Context, password string, q query, body io.Reader, wrap func(net.Conn) net.Conn) (*http.Response, error) {
+	dial, cancel := context.WithTimeout(ctx, q.limit)
+	defer cancel()
+	c, err := new(net.Dialer).DialContext(dial, w.network, w.address)
+	if err != nil {
+		return nil, &dialError{cause(err, q.limit)}
+	}
+	if wrap != nil {
+		c = wrap(c)
+	}
+	// The URL's host is not used for dialling; that of the request is the Host header.
+	r, err := http.NewRequestWithContext(ctx, q.method, "http://localhost"+q.path, body)
+	if err != nil {
+		c.Close()
+		return nil, err
 	}
 	maps.Copy(r.Header, q.header)
 	if w.network != "unix" {
@@ -262,24 +303,22 @@ func (w way) fetch(ctx context.Context, password string, q query) (answer, error
 	if password != "" {
 		r.Header.Set("Password", password)
 	}
+	if q.size > 0 {
+		r.ContentLength = q.size
+	}
 	// No proxy, no redirect and no second try: the request goes where the user said, once.
 	h := &http.Transport{
-		DisableKeepAlives: true,
-		DialContext:       func(context.Context, string, string) (net.Conn, error) { return c, nil },
+		DisableKeepAlives:     true,
+		DisableCompression:    true,
+		ExpectContinueTimeout: timeout,
+		DialContext:           func(context.Context, string, string) (net.Conn, error) { return c, nil },
 	}
 	got, err := h.RoundTrip(r)
 	if err != nil {
-		return answer{}, cause(err, q.limit)
+		c.Close()
+		return nil, cause(err, q.limit)
 	}
-	defer got.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(got.Body, maxAnswer+1))
-	if err != nil {
-		return answer{}, cause(err, q.limit)
-	}
-	if len(body) > maxAnswer {
-		return answer{}, errors.New("the answer is too long")
-	}
-	return answer{got.StatusCode, body}, nil
+	return got, nil
 }
 
 // cause takes the method, URL and address, which the user knows, off an error.
@@ -302,10 +341,12 @@ func refusal(a answer) error {
 	if a.code == http.StatusUnauthorized {
 		return errors.New("password missing or wrong: use -P or RMILTER_PASSWORD")
 	}
-	var e struct {
-		Error string `json:"error"`
-	}
-	if json.Unmarshal(a.body, &e) == nil && e.Error != "" {
+	var e controller.Changed
+	switch err := json.Unmarshal(a.body, &e); {
+	case err != nil || e.Error == "":
+	case e.Changed > 0:
+		return fmt.Errorf("HTTP %d: %s; %s records were changed before that", a.code, e.Error, thousands(int64(e.Changed)))
+	default:
 		return fmt.Errorf("HTTP %d: %s", a.code, e.Error)
 	}
 	return fmt.Errorf("HTTP %d, is this rmilter?", a.code)

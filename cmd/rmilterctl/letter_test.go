@@ -75,7 +75,7 @@ func scanning(t *testing.T, password string) (socket, host string) {
 	c.OurNetworks = ucl.MustNetworks("192.0.2.0/24")
 	env := &filter.Env{Hostname: "mx.example.com", Spool: spool.New(t.TempDir(), 64<<20), Figures: metrics.New(now), Log: log, Now: now, HardEnd: time.Minute,
 		NewID: func() string { return "0123456789" }, Done: func(*filter.Result) { t.Error("an inspection is accounted for") }}
-	f := filter.New(c, pol, engine, env)
+	f := filter.New(c, pol, filter.Rules{Scanner: engine}, env)
 	return serve(t, controller.Options{
 		Status: func() metrics.Status { return metrics.Status{} }, Policy: controller.Policy{Password: password},
 		Filter: func() *filter.Filter { return f }, Spool: env.Spool, Log: log,

@@ -95,6 +95,8 @@ func (a *app) commands() *cobra.Command {
 	root.AddCommand(a.symbolsCommand(), a.explainCommand())
 	root.AddCommand(a.reloadCommand(), a.pwCommand())
 	root.AddCommand(a.listCommand(time.Now))
+	root.AddCommand(a.greylistCommand(time.Now), a.ratelimitCommand(time.Now))
+	root.AddCommand(a.backupCommand(), a.restoreCommand())
 	return root
 }
 

@@ -22,7 +22,7 @@ func (a *app) reloadCommand() *cobra.Command {
 		Short: "Have the daemon read its configuration again; exit code 0 done, 1 refused because of faults, 3 unreachable or no right",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			got, err := a.post(c.Context(), "/reload", http.StatusOK, http.StatusConflict)
+			got, err := a.call(c.Context(), query{method: http.MethodPost, path: "/reload", limit: longTimeout}, http.StatusOK, http.StatusConflict)
 			var r controller.Reload
 			if err == nil {
 				r, err = parseReload(got)

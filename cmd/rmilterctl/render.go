@@ -31,7 +31,21 @@ func renderStatus(s metrics.Status) string {
 	line("verdicts", joinParts("  ", verdictParts(s.Today.Verdicts)...))
 	line("scan", timesText(s.Today.Scan), "deadline hit "+thousands(s.Today.DeadlineHits),
 		"failed checks "+thousands(s.Today.FailedChecks), "panics "+thousands(s.Today.Panics))
-	label := "problems"
+	label := "state"
+	for i := range s.Stores {
+		line(label, storeParts(&s.Stores[i], len(s.Stores) > 1, s.Time)...)
+		label = ""
+	}
+	line("greylist", greylistParts(s)...)
+	line("limits", limitParts(s.Today.Limited)...)
+	line("replies", countText(s.Today.Replies.Recognised, "recognised"), countText(s.Today.Replies.Stored, "of ours stored"))
+	line("published", countText(s.Today.Published, "messages"))
+	label = "over limit"
+	for _, text := range overLimitTexts(s.OverLimit, s.Time) {
+		line(label, text)
+		label = ""
+	}
+	label = "problems"
 	for i, p := range s.Problems {
 		line(label, fmt.Sprintf("%*d  %s", len(strconv.Itoa(len(s.Problems))), i+1, problemText(p, s.Time)))
 		label = ""
@@ -143,6 +157,75 @@ func problemText(p metrics.Problem, now time.Time) string {
 		text += ": " + printable(p.Effect, 500)
 	}
 	return text
+}
+
+// maxOverLimit bounds the users that are listed.
+const maxOverLimit = 20
+
+// countText is empty for nothing.
+func countText(n int64, what string) string {
+	if n == 0 {
+		return ""
+	}
+	return thousands(n) + " " + what
+}
+
+// storeParts tells where state is kept, with what it is for if there are several, and
+// how it does.
+func storeParts(s *metrics.Store, several bool, now time.Time) []string {
+	use, state, latency, outage := "", "ok", "", ""
+	if several {
+		use = "(" + printable(strings.Join(s.For, ", "), 100) + ")"
+	}
+	if s.State != "ok" {
+		state = "DOWN " + printable(s.State, 200)
+		if !s.Since.IsZero() {
+			state += " since " + clock(s.Since, now)
+		}
+	} else if s.Latency > 0 {
+		latency = "median " + milliseconds(s.Latency)
+	}
+	if !s.LastOutage.IsZero() {
+		outage = fmt.Sprintf("last outage %s for %s", clock(s.LastOutage, now), seconds(s.LastLasted))
+	}
+	return []string{joinParts(" ", printable(s.Kind, 20), printable(s.Address, 200), use, state), latency, countText(s.Keys, "records"), countText((s.Size+mega-1)/mega, "MB on disk"), outage}
+}
+
+// seconds shows a time in whole seconds.
+func seconds(n float64) string {
+	const most = float64(math.MaxInt64 / int64(time.Second))
+	return (time.Duration(min(max(math.Round(n), 0), most-1)) * time.Second).String()
+}
+
+// overLimitTexts tells of each user of ours who is over his limit.
+func overLimitTexts(list []metrics.OverLimit, now time.Time) []string {
+	var texts []string
+	for _, u := range list[:min(len(list), maxOverLimit)] {
+		texts = append(texts, fmt.Sprintf("%s since %s, last %s, %s recipients refused", printable(u.User, 100), clock(u.Since, now), clock(u.Last, now), thousands(u.Refused)))
+	}
+	if n := len(list) - len(texts); n > 0 {
+		texts = append(texts, fmt.Sprintf("and %s more, see --json", thousands(int64(n))))
+	}
+	return texts
+}
+
+// greylistParts tells what greylisting did today.
+func greylistParts(s metrics.Status) []string {
+	g := s.Today.Greylist
+	delay := ""
+	if g.Delay.Count > 0 {
+		delay = "median delay " + seconds(g.Delay.Median/1000)
+	}
+	return []string{countText(g.Deferred, "deferred"), countText(g.Passed, "passed after"), countText(g.White, "known"), countText(s.Waiting, "waiting"), delay}
+}
+
+// limitParts tells how many recipients the limits refused today.
+func limitParts(refused map[string]int64) []string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(refused)) {
+		parts = append(parts, countText(refused[name], "refused by "+printable(name, 64)))
+	}
+	return parts
 }
 
 // clock shows the time of day, with the date if that is not today's.

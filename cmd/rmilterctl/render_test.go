@@ -41,7 +41,16 @@ func exampleStatus() metrics.Status {
 			},
 			Scan:         metrics.Times{Count: 18000, Median: 14.08, P99: 309.6},
 			DeadlineHits: 3,
+			Greylist:     metrics.GreylistCounts{Deferred: 1204, New: 900, Passed: 702, White: 3011, Delay: metrics.Times{Count: 702, Median: 421_300, P99: 3_600_000}},
+			Limited:      map[string]int64{"user": 12, "to_ip": 3},
+			Replies:      metrics.ReplyCounts{Stored: 1377, Recognised: 214},
 		},
+		Stores: []metrics.Store{{
+			For: []string{"main", "grey", "white", "limits", "ids", "spam", "copy"}, Kind: "redis", Address: "127.0.0.1:6379",
+			State: "connection refused", Since: day(6, 0), LastOutage: day(2, 10), LastLasted: 94.6, Latency: 0.4,
+		}},
+		Waiting:   402,
+		OverLimit: []metrics.OverLimit{{User: "joe@example.com", Since: day(7, 30), Last: day(8, 59), Refused: 12}},
 		Problems: []metrics.Problem{{
 			ID: "store", Severity: metrics.Degraded, Text: "store redis 127.0.0.1:6379 refused",
 			Effect: "mail flows without greylisting and limits", Since: day(6, 0),
@@ -112,7 +121,33 @@ func TestRenderStatus(t *testing.T) {
 			"today       0 messages   in 0   ours 0",
 			"scan        deadline hit 0   failed checks 0   panics 0",
 			"problems    none",
-		}, []string{"listeners", "verdicts", "restart"}},
+		}, []string{"listeners", "verdicts", "restart", "state", "greylist", "limits", "replies", "published", "over limit"}},
+		{"the embedded store", func(s *metrics.Status) {
+			s.Stores = []metrics.Store{{For: []string{"main"}, Kind: "embedded", Address: "/var/lib/rmilter/store", State: "ok", Since: day(5, 0), Latency: 0.0312, Keys: 81204, Size: 12<<20 + 7}}
+			s.Today.Published = 1234
+		}, []string{
+			"state       embedded /var/lib/rmilter/store ok   median 0.031 ms   81,204 records   13 MB on disk",
+			"published   1,234 messages",
+		}, nil},
+		{"several stores", func(s *metrics.Status) {
+			s.Stores = []metrics.Store{
+				{For: []string{"main", "ids"}, Kind: "redis", Address: "192.0.2.1:6379", State: "ok", LastOutage: day(2, 10).AddDate(0, 0, -1), LastLasted: 7200},
+				{For: []string{"grey", "white"}, Kind: "redis", Address: "192.0.2.2:6379", State: "no answer in 250ms", Since: day(8, 59)},
+			}
+		}, []string{
+			"state       redis 192.0.2.1:6379 (main, ids) ok   last outage 2026-03-03 02:10 for 2h0m0s",
+			"            redis 192.0.2.2:6379 (grey, white) DOWN no answer in 250ms since 08:59",
+		}, nil},
+		{"many users over their limits", func(s *metrics.Status) {
+			s.OverLimit = nil
+			for i := range maxOverLimit + 3 {
+				s.OverLimit = append(s.OverLimit, metrics.OverLimit{User: fmt.Sprintf("user%d", i), Since: day(7, 0).AddDate(0, 0, -1), Last: day(7, i), Refused: 1000})
+			}
+		}, []string{
+			"over limit  user0 since 2026-03-03 07:00, last 07:00, 1,000 recipients refused",
+			"            user19 since 2026-03-03 07:00, last 07:19, 1,000 recipients refused",
+			"            and 3 more, see --json",
+		}, []string{"            user20"}},
 		{"all verdicts, and new ones", func(s *metrics.Status) {
 			s.Today.Verdicts = map[string]int64{
 				"zebra": 1, "discard": 2, "quarantine": 3, "soft reject": 4, "reject": 5, "rewrite subject": 6,
@@ -153,7 +188,7 @@ func TestRenderManyProblems(t *testing.T) {
 	for i := range 10 {
 		s.Problems = append(s.Problems, metrics.Problem{Text: fmt.Sprintf("trouble %d", i)})
 	}
-	_, got, _ := strings.Cut(renderStatus(s), "panics 0\n")
+	_, got, _ := strings.Cut(renderStatus(s), "recipients refused\n")
 	lines := strings.Split(got, "\n")
 	if lines[0] != "problems     1  trouble 0" || lines[1] != "             2  trouble 1" || lines[9] != "            10  trouble 9" {
 		t.Errorf("got\n%s", got)
@@ -224,7 +259,7 @@ func FuzzStatus(f *testing.F) {
 		if line := strings.TrimSuffix(strings.ReplaceAll(got, "\n", ""), "\n"); printable(line, len(line)) != line {
 			t.Errorf("not printable: %q", got)
 		}
-		if want := 7 + max(0, len(s.Problems)-1); strings.Count(got, "\n") > want {
+		if want := 11 + max(1, len(s.Problems)) + len(s.Stores) + min(len(s.OverLimit), maxOverLimit+1); strings.Count(got, "\n") > want {
 			t.Errorf("got %d lines, want at most %d: %q", strings.Count(got, "\n"), want, got)
 		}
 	})

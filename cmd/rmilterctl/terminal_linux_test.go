@@ -5,11 +5,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 	"unsafe"
+
+	"rmilter/greylist"
+	"rmilter/internal/controller"
 )
 
 // TestMain is rmilterctl itself where a test starts this program.
@@ -185,5 +189,35 @@ func TestPwInterrupted(t *testing.T) {
 	x.answer("Password: ", "sec\x03")
 	if code, shown := x.end(); code != exitSignal+int(syscall.SIGINT) || strings.Contains(shown, "sec") {
 		t.Errorf("got %d, %q, want %d and nothing typed", code, shown, exitSignal+int(syscall.SIGINT))
+	}
+}
+
+// TestRestoreConfirmed asks on a terminal.
+func TestRestoreConfirmed(t *testing.T) {
+	k := newKept(t, func(k *kept, o *controller.Options) { o.Archive = k.store })
+	k.seen(greylist.First, "192.0.2.7", "joe@sender.example", "alice@example.com")
+	file := filepath.Join(t.TempDir(), "state.backup")
+	if got := k.call("backup", file); got.code != 0 {
+		t.Fatalf("backup: %+v", got)
+	}
+	k.call("greylist", "clear", "--all")
+	for _, answer := range []struct {
+		typed string
+		code  int
+		want  string
+	}{{"no\n", 1, "rmilterctl: nothing was changed\n"}, {"\n", 1, "rmilterctl: nothing was changed\n"}, {"yes\n", 0, "restored: "}} {
+		x := onTerminal(t, "--socket", k.socket, "restore", file)
+		x.until("yes or no: ")
+		if _, err := x.near.WriteString(answer.typed); err != nil {
+			t.Fatal(err)
+		}
+		if code, shown := x.end(); code != answer.code || !strings.Contains(shown, answer.want) {
+			t.Errorf("%q: got %d, %q, want %d, %q", answer.typed, code, shown, answer.code, answer.want)
+		}
+	}
+	k.seen(greylist.Early, "192.0.2.7", "joe@sender.example", "alice@example.com")
+	x := onTerminal(t, "--socket", k.socket, "backup", "-")
+	if code, shown := x.end(); code != 64 || !strings.Contains(shown, "nothing for a terminal") {
+		t.Errorf("backup to a terminal: got %d, %q", code, shown)
 	}
 }

@@ -17,9 +17,13 @@ import (
 	"path/filepath"
 	"strings"
 
+	"rmilter/greylist"
 	"rmilter/internal/filter"
 	"rmilter/internal/policy"
+	"rmilter/internal/replies"
+	"rmilter/internal/store/redis"
 	"rmilter/internal/ucl"
+	"rmilter/ratelimit"
 	"rmilter/scan"
 	"rmilter/scan/checks"
 )
@@ -27,12 +31,16 @@ import (
 // A Config is a configuration. It never changes once loaded and is then safe for
 // concurrent use.
 type Config struct {
-	Filter filter.Config
-	Policy policy.Config
-	Scan   *scan.Config
-	Server Server
-	Later  Later  // read and checked, not served by this version
-	Hash   string // six hex digits over the names and texts of all files
+	Filter   filter.Config
+	Policy   policy.Config
+	Scan     *scan.Config
+	Server   Server
+	Redis    redis.Config
+	Greylist greylist.Config
+	Limits   ratelimit.Config
+	Replies  replies.Config
+	Later    Later  // read and checked, not served by this version
+	Hash     string // six hex digits over the names and texts of all files
 
 	top *ucl.Section // the declarations, with the origins of the values
 }
@@ -50,7 +58,11 @@ type Options struct {
 
 // Default returns the defaults.
 func Default() *Config {
-	c := &Config{Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Scan: scan.NewConfig(checks.All()), Server: DefaultServer(), Later: DefaultLater()}
+	c := &Config{
+		Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Scan: scan.NewConfig(checks.All()), Server: DefaultServer(),
+		Redis: redis.DefaultConfig(), Greylist: greylist.DefaultConfig(), Limits: ratelimit.DefaultConfig(), Replies: replies.DefaultConfig(),
+		Later: DefaultLater(),
+	}
 	c.top = c.sections()
 	return c
 }
@@ -134,7 +146,8 @@ func within(s *ucl.Section, path string) (sub *ucl.Section, rest string) {
 // sections merges the sections of all packages.
 func (c *Config) sections() *ucl.Section {
 	top := &ucl.Section{Doc: "Options outside of any section."}
-	for _, list := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections(), c.Scan.Sections(), c.Later.Sections(), rspamd(), old()} {
+	for _, list := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections(), c.Greylist.Sections(), c.Limits.Sections(),
+		c.Replies.Sections(), c.Redis.Sections(), c.Scan.Sections(), c.Later.Sections(), rspamd(), old()} {
 		for _, s := range list {
 			merge(top, s)
 		}

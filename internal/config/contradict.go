@@ -3,9 +3,12 @@ package config
 import (
 	"io/fs"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"rmilter/internal/ucl"
+	"rmilter/scan"
+	"rmilter/scan/checks"
 )
 
 // check finds what only the machine can tell, and what several sections contradict one
@@ -21,6 +24,7 @@ func (c *Config) check(o Options, l *ucl.Loader) {
 	if ds.Err() == nil {
 		c.checkSizes(ds)
 		c.checkDaemons(ds)
+		c.checkSkip(ds)
 		ucl.Contradictions(c.top, ds)
 	}
 	checkModes(o.FS, l)
@@ -72,6 +76,29 @@ func (c *Config) checkDaemons(ds *ucl.Diagnostics) {
 	for _, name := range c.Filter.OriginatingDaemons {
 		if len(o) > 0 && strings.EqualFold(name, string(c.Server.Hostname)) {
 			ds.Add(ucl.Warning, o[len(o)-1], "originating_daemons: %s is Postfix's name for every listener, so all mail would be ours; expected the milter_macro_daemon_name of the submission service", name)
+		}
+	}
+}
+
+// checkSkip warns of names in skip of replies { } that nothing has. Groups of the site's
+// own rules may be in files that are read later.
+func (c *Config) checkSkip(ds *ucl.Diagnostics) {
+	o := c.option("replies skip").Origin()
+	rules := func(s *ucl.Section) bool { return s.Name == "regexp" && len(s.Blocks()) > 0 }
+	if len(o) == 0 || len(c.option("rule_files").Origin()) > 0 || slices.ContainsFunc(c.top.Sections, rules) {
+		return
+	}
+	known := map[string]bool{}
+	for _, check := range checks.All() {
+		d := scan.Describe(check)
+		known[d.Name] = true
+		for _, s := range d.Symbols {
+			known[s.Group] = true
+		}
+	}
+	for _, name := range c.Replies.Skipped() {
+		if !known[name] {
+			ds.Add(ucl.Warning, o[len(o)-1], "skip: there is no check or group %.60q; expected one of docs/symbols.md", name)
 		}
 	}
 }

@@ -79,7 +79,7 @@ func TestContradictions(t *testing.T) {
 		{"spamd whitelist, large", "spamd { whitelist = 172.16.0.0/12; }", ""},
 		{"secure_ip", "worker controller { secure_ip = 0.0.0.0/0; }", "1:21: secure_ip: 0.0.0.0/0 is nearly everybody, who gets full rights without a password; expected your own addresses"},
 		{"secure_ip, large", "worker controller { secure_ip = 10.0.0.0/8; }", ""},
-		{"lists of later versions", "clamav { " + server + "whitelist = ::/0 } greylisting { whitelist = ::/0 } limits { limit_whitelist = ::/0 } dkim { " + key + " sign_networks = ::/0 }",
+		{"lists of sections", "clamav { " + server + "whitelist = ::/0 } greylisting { whitelist = ::/0 } limits { limit_whitelist = ::/0 } dkim { " + key + " sign_networks = ::/0 }",
 			"1:31: whitelist: [::]/0 is nearly everybody; expected your own networks\n1:64: whitelist: [::]/0 is nearly everybody; expected your own networks, or enable = no\n1:92: limit_whitelist: [::]/0 is nearly everybody; expected your own networks, or enable = no\n" +
 				"1:186: sign_networks: [::]/0 is nearly everybody, whose mail would be signed as yours; expected your own networks"},
 
@@ -123,11 +123,22 @@ func TestContradictions(t *testing.T) {
 		{"cluster with database", "redis { " + server + "mode = cluster; dbname = 3; }", "1:46: dbname: a cluster has database 0 only; expected 0, or mode = single"},
 		{"cluster", "redis { " + server + "mode = cluster; dbname = 0; }", ""},
 		{"servers without channel", "redis { servers_spam = localhost; }", "1:9: servers_spam: nothing is published without a channel; expected spam_channel, too"},
-		{"channel without servers", "redis { servers_grey = localhost; copy_channel = c; }", "1:35: copy_channel: there is no server to publish on; expected servers or servers_copy"},
+		{"channels without servers", "redis { servers = []; spam_channel = s; copy_channel = c; }", "1:23: spam_channel: there is no server to publish on; expected servers or servers_spam\n1:41: copy_channel: there is no server to publish on; expected servers or servers_copy"},
+		{"channel on other servers", "redis { servers_grey = localhost; copy_channel = c; }", ""},
+		{"certificates without TLS", "redis { " + server + "ca_file = /a; }", "1:30: ca_file: certificates are for TLS; expected tls = yes"},
+		{"certificate without key", "redis { " + server + "tls = yes; cert_file = /a; }", "1:41: cert_file: a certificate needs its key; expected cert_file and key_file"},
+		{"certificates", "redis { " + server + "tls = yes; ca_file = /a; cert_file = /b; key_file = /c; }", ""},
 		{"channel", "redis { servers_copy = localhost; copy_channel = c; }", ""},
 
 		{"bounces without senders", "limits { limit_bounce_to = 5:1; limit_bounce_addrs = []; }", "1:33: limit_bounce_addrs: no mail is a bounce with this empty list, so the limits of bounces have no effect; expected senders such as <>"},
 		{"no bounces", "limits { limit_bounce_addrs = []; }", ""},
+		{"bounces by address", "limits { limit_bounce_addrs = daemon@example.com; }", "1:10: limit_bounce_addrs: daemon@example.com matches no sender; expected what stands before its @"},
+
+		{"skip", "replies { skip = subject, headers, correspondence; }", ""},
+		{"skip what nothing is called", "replies { skip = subjects; }", "1:11: skip: there is no check or group \"subjects\"; expected one of docs/symbols.md"},
+		{"skip what always counts", "replies { skip = clamav; }", "1:11: skip: \"clamav\" counts for answers, too: whoever answers may have a virus or a stolen name; expected other checks and groups"},
+		{"skip a group of the site's own rules", "replies { skip = trade; } regexp \"CHEAP\" { re = /cheap/; group = trade; }", ""},
+		{"skip a group of rules in files", "rule_files = /etc/x.rules; replies { skip = trade; }", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := warned(t, files("/etc/rmilter.conf", c.in)); got != c.want {

@@ -12,21 +12,33 @@ type screenLine struct {
 	section string // "" for an option of the top level
 	options string // names, separated by blanks
 	comment string
-	off     bool // commented out, with the option's example
+	as      shownAs
 }
+
+// shownAs says how a line of the first screen stands there.
+type shownAs int
+
+const (
+	inForce shownAs = iota // with the defaults
+	advised                // in force with the options' examples, which are not the defaults
+	off                    // commented out, with the options' examples
+)
 
 // screen returns the options which most people want to see.
 func screen() []screenLine {
 	return []screenLine{
-		{"", "bind_socket", "or unix:PATH, inet6:…, fd:N", false},
-		{"", "dry_run", "first week: compute and log, change nothing", true},
-		{"", "our_networks", "your mynetworks: never marked", false},
-		{"", "trusted_relays", "backup MX, forwarders: marked, never rejected", true},
-		{"", "recipient_delimiter", "", false},
-		{"", "max_size", "", false},
-		{"actions", "greylist add_header reject", "rewrite_subject: off", false},
-		{"", "data_dir", "", false},
-		{`worker "controller"`, "bind_socket", "for rmilterctl and monitoring", false},
+		{"", "bind_socket", "or unix:PATH, inet6:…, fd:N", inForce},
+		{"", "dry_run", "first week: compute and log, change nothing", off},
+		{"", "our_networks", "your mynetworks: never marked", inForce},
+		{"", "trusted_relays", "backup MX, forwarders: marked, never rejected", off},
+		{"", "recipient_delimiter", "", inForce},
+		{"", "max_size", "", inForce},
+		{"actions", "greylist add_header reject", "rewrite_subject: off", inForce},
+		{"redis", "servers", "absent: own store in data_dir (one MX only)", off},
+		{"", "data_dir", "", inForce},
+		{"greylisting", "enable timeout expire expire_white", "", inForce},
+		{"limits", "user", "stolen accounts; rmilter's five buckets: see below", advised},
+		{`worker "controller"`, "bind_socket", "for rmilterctl and monitoring", inForce},
 	}
 }
 
@@ -56,7 +68,7 @@ func Example() string {
 	w := &exampleWriter{Builder: &b, above: map[string]bool{}}
 	for _, line := range screen() {
 		for _, name := range strings.Fields(line.options) {
-			w.above[strings.TrimSpace(line.section+" "+name)] = !line.off
+			w.above[strings.TrimSpace(line.section+" "+name)] = line.as != off
 		}
 	}
 	w.options(c.top, 0, "")
@@ -81,10 +93,10 @@ func (c *Config) screenLine(line screenLine) string {
 	for _, name := range strings.Fields(line.options) {
 		o := c.option(strings.TrimSpace(line.section + " " + name))
 		value := o.Value.String()
-		if line.off && o.Example != "" {
+		if line.as != inForce && o.Example != "" {
 			value = o.Example
 		}
-		if f, ok := o.Value.(*ucl.Flag); ok && line.off {
+		if f, ok := o.Value.(*ucl.Flag); ok && line.as == off {
 			value = (!*f).String()
 		}
 		parts = append(parts, fmt.Sprintf("%s = %s;", name, value))
@@ -93,7 +105,7 @@ func (c *Config) screenLine(line screenLine) string {
 	if line.section != "" {
 		text = fmt.Sprintf("%s { %s }", line.section, text)
 	}
-	if line.off {
+	if line.as == off {
 		text = "# " + text
 	}
 	if line.comment != "" {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rmilter/internal/store/redis"
 	"rmilter/internal/ucl"
 )
 
@@ -252,14 +253,9 @@ func TestOldDirectivesListed(t *testing.T) {
 	}
 }
 
-// TestLaterDefaults shows the defaults of what later versions serve.
-func TestLaterDefaults(t *testing.T) {
-	const want = `spamd {
-    spamd_greylist = yes;  # not served by this version
-    trace_symbol = "";  # not served by this version
-    trace_addr = "";  # not served by this version
-}
-redis {  # not served by this version
+// TestStateDefaults shows the defaults of what keeps state.
+func TestStateDefaults(t *testing.T) {
+	const want = `redis {
     servers = [];
     servers_grey = [];
     servers_white = [];
@@ -270,8 +266,13 @@ redis {  # not served by this version
     mode = single;
     sentinel_master = "";
     tls = no;
+    ca_file = "";
+    cert_file = "";
+    key_file = "";
     username = "";
     password = "";
+    sentinel_username = "";
+    sentinel_password = "";
     dbname = 0;
     spam_channel = "";
     copy_channel = "";
@@ -282,31 +283,59 @@ redis {  # not served by this version
     connect_timeout = 1s;
     error_time = 10s;
     maxerrors = 10;
-    dead_time = 5m;
+    dead_time = 10s;
 }
-dns {  # not served by this version
-    nameserver = [];
-}
-greylisting {  # not served by this version
+greylisting {
     enable = yes;
     timeout = 5m;
     expire = 1d;
     expire_white = 30d;
     warmup = 10m;
     whitelist = [];
+    whitelist_domain = [];
+    whitelist_rcpt = [];
     greylisted_message = "Try again later";
 }
-limits {  # not served by this version
+limits {
     enable = yes;
-    user = "200 / 1h";
+    user = 0:0;
     limit_to = 0:0;
     limit_to_ip = 0:0;
     limit_to_ip_from = 0:0;
     limit_bounce_to = 0:0;
     limit_bounce_to_ip = 0:0;
     limit_bounce_addrs = postmaster, mailer-daemon, "<>", null, fetchmail-daemon;
+    limit_ours = no;
     limit_whitelist = [];
+    limit_whitelist_user = [];
     limit_whitelist_rcpt = postmaster, mailer-daemon;
+}
+replies {
+    enable = yes;
+    expire = 7d;
+    skip = [];
+    known_expire = 30d;
+    max_known = 100000;
+    max_new = 500;
+}
+`
+	c := Default()
+	var got strings.Builder
+	for _, name := range []string{"redis", "greylisting", "limits", "replies"} {
+		got.WriteString(dump(t, c, name))
+	}
+	if diff := cmp.Diff(want, got.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestLaterDefaults shows the defaults of what later versions serve.
+func TestLaterDefaults(t *testing.T) {
+	const want = `    trace_symbol = "";  # not served by this version
+    trace_addr = "";  # not served by this version
+}
+dns {  # not served by this version
+    nameserver = [];
 }
 dkim {  # not served by this version
     enable = yes;
@@ -330,12 +359,51 @@ clamav {  # not served by this version
 `
 	c := Default()
 	var got strings.Builder
-	for _, name := range []string{"spamd", "redis", "dns", "greylisting", "limits", "dkim", "clamav"} {
+	for _, name := range []string{"spamd", "dns", "dkim", "clamav"} {
 		got.WriteString(dump(t, c, name))
 	}
 	text := got.String()
-	_, after, _ := strings.Cut(text, "    spamd_greylist")
-	if diff := cmp.Diff(want, "spamd {\n    spamd_greylist"+after); diff != "" {
+	if at := strings.Index(text, "    trace_symbol"); at >= 0 { // the spamd section has served options, too
+		text = text[at:]
+	}
+	if diff := cmp.Diff(want, text); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestStateFields shows that the values arrive where their packages read them.
+func TestStateFields(t *testing.T) {
+	c, remarks, err := load(files("/etc/rmilter.conf", `
+redis { servers = a, b:1; mode = cluster; tls = yes; ca_file = /etc/ca.pem; cert_file = /etc/c.pem; key_file = /etc/k.pem; username = u; password = p; db = 0; copy_probability = "5%"; white_prefix = w; }
+greylisting { warmup = 1m; whitelist_rcpt = sales, @example.org; whitelist_domain = *.example.com, example.net; }
+limits { limit_user = "10 / 1m"; limit_bounce_to_ip = 5:0.5; limit_ours = yes; limit_whitelist_user = news; }
+replies { expire = 2d; skip = subject, antivirus; max_new = 3; }
+spamd { spamd_greylist = no; }
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRemarks := []string{"warning: skip: \"antivirus\" counts for answers, too: whoever answers may have a virus or a stolen name; expected other checks and groups"}
+	if diff := cmp.Diff(wantRemarks, texts(remarks)); diff != "" {
+		t.Errorf("remarks (-want +got):\n%s", diff)
+	}
+	want := []any{
+		ucl.Servers{{Host: "a"}, {Host: "b", Port: 1}}, redis.Cluster, ucl.Flag(true), ucl.String("/etc/ca.pem"), ucl.String("/etc/c.pem"), ucl.String("/etc/k.pem"),
+		ucl.String("u"), "p", redis.Probability(0.05), ucl.String("w"),
+		60 * second, "sales, @example.org", "example.com, example.net",
+		ucl.Bucket{Burst: 10, Rate: 10.0 / 60}, ucl.Bucket{Burst: 5, Rate: 0.5}, ucl.Flag(true), "news",
+		2 * 24 * 3600 * second, []string{"subject"}, ucl.Int(3),
+		ucl.Flag(false),
+	}
+	got := []any{
+		c.Redis.Servers, c.Redis.Mode, c.Redis.TLS, c.Redis.CAFile, c.Redis.CertFile, c.Redis.KeyFile,
+		c.Redis.Username, c.Redis.Password.Reveal(), c.Redis.CopyProbability, c.Redis.WhitePrefix,
+		c.Greylist.Warmup, c.Greylist.WhitelistRcpt.String(), c.Greylist.WhitelistDomain.String(),
+		c.Limits.User, c.Limits.BounceToIP, c.Limits.Ours, c.Limits.WhitelistUser.String(),
+		c.Replies.Expire, c.Replies.Skipped(), c.Replies.MaxNew,
+		c.Filter.SpamdGreylist,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -343,28 +411,20 @@ clamav {  # not served by this version
 // TestLaterFields shows that the values arrive where their packages will read them.
 func TestLaterFields(t *testing.T) {
 	c, _, err := load(files("/etc/rmilter.conf", `
-redis { servers = a, b:1; mode = cluster; tls = yes; username = u; password = p; db = 0; copy_probability = "5%"; }
 dns { nameserver = "127.0.0.1", [::1]:5353; }
-greylisting { warmup = 1m; }
-limits { user = "10 / 1m"; }
 dkim { domain { key = /etc/dkim; domain = "*"; selector = "dkim"; }; domain "Example.com" { key = /k; selector = s } }
 clamav { servers = /run/clamd.ctl; on_error = accept; }
-spamd { spamd_greylist = no; }
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := c.Later
 	want := []any{
-		ucl.Servers{{Host: "a"}, {Host: "b", Port: 1}}, RedisCluster, ucl.Flag(true), ucl.String("u"), "p", Probability(0.05),
-		ucl.Servers{{Host: "127.0.0.1"}, {Host: "::1", Port: 5353}}, 60 * second, ucl.Bucket{Burst: 10, Rate: 10.0 / 60},
+		ucl.Servers{{Host: "127.0.0.1"}, {Host: "::1", Port: 5353}},
 		[]*DKIMDomain{{"/etc/dkim", "*", "dkim"}, {"/k", "example.com", "s"}},
-		ucl.Servers{{Path: "/run/clamd.ctl"}}, AcceptOnError, ucl.Flag(false),
+		ucl.Servers{{Path: "/run/clamd.ctl"}}, AcceptOnError,
 	}
-	got := []any{
-		l.Redis.Servers, l.Redis.Mode, l.Redis.TLS, l.Redis.Username, l.Redis.Password.Reveal(), l.Redis.CopyProbability,
-		l.DNS.Nameservers, l.Greylisting.Warmup, l.Limits.User, l.DKIM.Domains, l.ClamAV.Servers, l.ClamAV.OnError, l.Trace.Greylist,
-	}
+	got := []any{l.DNS.Nameservers, l.DKIM.Domains, l.ClamAV.Servers, l.ClamAV.OnError}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -375,7 +435,7 @@ spamd { spamd_greylist = no; }
 	}
 }
 
-// TestLaterFaults has values that the sections of later versions refuse.
+// TestLaterFaults has values that these sections refuse.
 func TestLaterFaults(t *testing.T) {
 	for in, want := range map[string]string{
 		"redis { mode = sharded }":                              `mode: "sharded" is not known here; expected single, sentinel or cluster`,
@@ -383,6 +443,15 @@ func TestLaterFaults(t *testing.T) {
 		"redis { copy_probability = 101 }":                      `copy_probability: "101" is not a probability; expected 0.0 to 1.0, or up to 100 in percent`,
 		"redis { copy_probability = often }":                    `copy_probability: "often" is not a probability; expected 0.0 to 1.0, or up to 100 in percent`,
 		"redis { servres = a }":                                 `unknown directive "servres" in section redis; did you mean servers?`,
+		"redis { user = a }":                                    `unknown directive "user" in section redis; did you mean username?`,
+		"redis { dbname = -1 }":                                 `dbname: -1 is out of range; expected 0 to 1000000`,
+		"greylisting { enabled = no }":                          `unknown directive "enabled" in section greylisting; did you mean enable?`,
+		"greylisting { expire_white = 20y }":                    `expire_white: 7300d is out of range; expected 0s to 3650d`,
+		"greylisting { whitelist_domain = \"a b\" }":            `whitelist_domain: "a b" is not a domain; expected one such as example.com`,
+		"limits { enabled = no }":                               `unknown directive "enabled" in section limits; did you mean enable?`,
+		"replies { ttl = 1d }":                                  `unknown directive "ttl" in section replies; did you mean expire?`,
+		"replies { expire = 1s }":                               `expire: 1s is out of range; expected 1m to 365d`,
+		"replies { max_known = 0 }":                             `max_known: 0 is out of range; expected 4096 to 10000000`,
 		"clamav { on_error = reject }":                          `on_error: "reject" is not known here; expected accept or tempfail`,
 		"clamav { maxerrors = 0 }":                              `maxerrors: 0 is out of range; expected 1 to 1000000`,
 		"clamav { error_time = ten }":                           `error_time: "ten" is not a time; expected a number with ms, s, m, h, d or w as in 30s`,
@@ -415,7 +484,7 @@ func TestLaterFaults(t *testing.T) {
 // TestUnservedNeedsNoRestart changes what this version does not serve.
 func TestUnservedNeedsNoRestart(t *testing.T) {
 	before := Default()
-	after, _, err := load(files("/etc/rmilter.conf", "redis { servers = a; password = b } dns { nameserver = 127.0.0.1 } spamd { spamd_greylist = no }"))
+	after, _, err := load(files("/etc/rmilter.conf", "dns { nameserver = 127.0.0.1 } spamd { trace_symbol = A; trace_addr = b } clamav { servers = a }"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -431,8 +500,7 @@ func TestGeneratedWithoutUnserved(t *testing.T) {
 	if !ok {
 		t.Fatal("the reference has no directives of old files")
 	}
-	for _, word := range []string{"redis {", "dns {", "greylisting {", "limits {", "dkim {", "clamav {", "metric ", "trace_symbol", "spamd_greylist",
-		"servers_grey", "nameserver", "expire_white", "limit_to", "fold_header", "port_timeout"} {
+	for _, word := range []string{"dns {", "dkim {", "clamav {", "metric ", "trace_symbol", "nameserver", "fold_header", "port_timeout"} {
 		if strings.Contains(Example(), word) || strings.Contains(reference, word) {
 			t.Errorf("%s is in the example or in the reference", word)
 		}

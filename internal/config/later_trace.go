@@ -2,24 +2,20 @@ package config
 
 import "rmilter/internal/ucl"
 
-// Trace are the options of spamd { } that are left of the old milter: when mail is
-// greylisted, and copies of messages with a symbol.
+// Trace are the options of spamd { } about copies of messages with a symbol.
 type Trace struct {
-	Greylist ucl.Flag   // greylist what the score says; otherwise every stranger's mail at DATA
-	Symbol   ucl.String // messages with this symbol …
-	Addr     ucl.String // … go to this recipient, too
+	Symbol ucl.String // messages with this symbol …
+	Addr   ucl.String // … go to this recipient, too
 }
 
 // DefaultTrace returns the defaults.
-func DefaultTrace() Trace { return Trace{Greylist: true} }
+func DefaultTrace() Trace { return Trace{} }
 
 // Sections declares the options; see package ucl.
 func (c *Trace) Sections() []*ucl.Section {
 	return []*ucl.Section{{
 		Name: "spamd",
 		Options: []ucl.Option{
-			{Name: "spamd_greylist", Value: &c.Greylist, Unserved: true,
-				Doc: "yes: greylist what the score says. no: greylist all mail of strangers, before the message is sent."},
 			{Name: "trace_symbol", Value: &c.Symbol, Unserved: true, Example: `"EXAMPLE_SYMBOL"`,
 				Doc: "Send messages with this symbol to trace_addr, too."},
 			{Name: "trace_addr", Value: &c.Addr, Unserved: true, Example: `"abuse@example.com"`,

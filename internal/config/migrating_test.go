@@ -71,11 +71,11 @@ func TestMigratingExamples(t *testing.T) {
 	}
 	t.Run("postfix", func(t *testing.T) { postfixExample(t, programs) })
 	c, remarks, err := Load(dir+"/etc/rmilter-others.conf", Options{})
-	got, want := strings.Join(texts(remarks), ", "), "notice: section dkim: not served by this version, notice: section greylisting: not served by this version"
+	got, want := strings.Join(texts(remarks), ", "), "notice: section dkim: not served by this version"
 	if err != nil || got != want {
 		t.Fatalf("got %s, error %v, want %s", got, err, want)
 	}
-	if got := c.Later.Greylisting.ExpireWhite.String(); got != "35d" {
+	if got := c.Greylist.ExpireWhite.String(); got != "35d" {
 		t.Errorf("got expire_white %s, want 35d", got)
 	}
 }
@@ -163,9 +163,9 @@ func TestMigratingDifferences(t *testing.T) {
 		{"| `greylisting { expire_white }` unset | 3d | 30d |", "", "expire_white = 30d;", ""},
 		{"relaxed, relaxed, sha256; sha1 is read as sha256", "dkim { enable = no; sign_alg = sha1 }", "sign_alg = sha256;",
 			"notice: section dkim: not served by this version, warning: sign_alg: sha1 is forbidden by RFC 8301; sha256 is taken"},
-		{"| about 2 % of the messages | every message |", "redis { servers = localhost; copy_probability = 1.0 }", "copy_probability = 1;", "notice: section redis: not served by this version"},
+		{"| about 2 % of the messages | every message |", "redis { servers = localhost; copy_probability = 1.0 }", "copy_probability = 1;", ""},
 		{"the second is ignored, with a warning", "redis { servers_grey = {a, b} }", "servers_grey = a;",
-			"notice: section redis: not served by this version, warning: servers_grey: mirrored servers; expected one, the first counts"},
+			"warning: servers_grey: mirrored servers; expected one, the first counts"},
 		{"`\"unix:PATH mode=0666\"` or `group=postfix`", `bind_socket = "unix:/run/x mode=0666 group=postfix";`, `bind_socket = "unix:/run/x mode=0666 group=postfix";`, ""},
 	} {
 		if !strings.Contains(string(doc), c.phrase) {

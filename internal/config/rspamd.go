@@ -13,10 +13,11 @@ func rspamd() []*ucl.Section {
 		list = append(list, ucl.Ignored{Name: name})
 	}
 	own := map[string]string{
-		"antivirus":    "clamav { }",
-		"dkim_signing": "dkim { }",
-		"greylist":     "greylisting { }",
-		"ratelimit":    "limits { }",
+		"antivirus":     "clamav { }",
+		"dkim_signing":  "dkim { }",
+		"greylist":      "greylisting { }",
+		"known_senders": "replies { }",
+		"ratelimit":     "limits { }",
 	}
 	for _, name := range modules() {
 		i := ucl.Ignored{Name: name}
@@ -45,7 +46,8 @@ func metric() *ucl.Section {
 }
 
 // modules are the names of rspamd's modules, each of which has a section. Those that
-// are words of rmilter's, too, are left out: dcc, dkim, redis, settings and whitelist.
+// are words of rmilter's, too, are left out: dcc, dkim, redis, replies, settings and
+// whitelist.
 func modules() []string {
 	return []string{
 		"aliases", "antivirus", "arc", "asn", "aws_s3", "bayes_expiry", "bimi", "chartable", "clickhouse", "clustering",
@@ -53,7 +55,7 @@ func modules() []string {
 		"fann_redis", "force_actions", "forged_recipients", "fuzzy_check", "gpt", "greylist", "hfilter", "history_redis",
 		"http_headers", "ip_score", "known_senders", "llm_embeddings", "maillist", "maps_stats", "metadata_exporter",
 		"metric_exporter", "mid", "milter_headers", "mime_types", "multimap", "mx_check", "neural", "once_received", "p0f",
-		"phishing", "ratelimit", "rbl", "replies", "reputation", "rmilter_headers", "rspamd_update",
+		"phishing", "ratelimit", "rbl", "reputation", "rmilter_headers", "rspamd_update",
 		"spamassassin", "spamtrap", "spf", "surbl", "trie", "url_redirector", "url_reputation", "url_suspect", "url_tags",
 	}
 }

@@ -22,7 +22,7 @@ func texts(remarks []ucl.Diagnostic) []string {
 // TestRspamdSections loads every section of rspamd's, with and without a name.
 func TestRspamdSections(t *testing.T) {
 	names := append(modules(), "classifier", "groups", "lang_detection", "logging", "modules", "options")
-	own := []string{"antivirus", "dkim_signing", "greylist", "ratelimit"} // have one of rmilter's in their place
+	own := []string{"antivirus", "dkim_signing", "greylist", "known_senders", "ratelimit"} // have one of rmilter's in their place
 	for _, name := range names {
 		for _, key := range []string{"", ` "x"`} {
 			_, remarks, err := load(files("/etc/rmilter.conf", name+key+" { servers = [a, b]; inner \"y\" { symbol = X; score = 5; } }\n"+name+key+" { }"))
@@ -142,7 +142,6 @@ func TestOtherWords(t *testing.T) {
 	}
 	want := []string{
 		"notice: section whitelist: not served by this version",
-		"notice: section redis: not served by this version",
 		"warning: memcached is read as redis: its servers must speak Redis; expected redis { }",
 	}
 	got := texts(remarks)
@@ -151,8 +150,8 @@ func TestOtherWords(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("remarks (-want +got):\n%s", diff)
 	}
-	if c.Filter.Whitelist.String() != "postmaster" || c.Later.Redis.ServersGrey.String() != "localhost" {
-		t.Errorf("got whitelist %s and servers_grey %s", c.Filter.Whitelist, c.Later.Redis.ServersGrey)
+	if c.Filter.Whitelist.String() != "postmaster" || c.Redis.ServersGrey.String() != "localhost" {
+		t.Errorf("got whitelist %s and servers_grey %s", c.Filter.Whitelist, c.Redis.ServersGrey)
 	}
 }
 

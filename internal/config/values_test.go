@@ -78,7 +78,9 @@ func TestValues(t *testing.T) {
 		{"our_networks", "127.0.0.0/8, [::1]/128, 192.0.2.0/24, 198.51.100.0/24", []string{"/etc/rmilter.conf.local:1", "/etc/rmilter.conf.local:2"}, false, false},
 		{"data_dir", `"/var/lib/rmilter"`, []string{}, true, false},
 		{`worker "controller" password`, `"********"`, []string{"/etc/rmilter.conf:3"}, false, false},
-		{"greylisting timeout", "5m", []string{}, false, true},
+		{"greylisting timeout", "5m", []string{}, false, false},
+		{"redis servers", "[]", []string{}, true, false},
+		{"clamav servers", "[]", []string{}, false, true},
 	} {
 		got, err := c.Values(want.Path)
 		if err != nil || len(got) != 1 {

@@ -1,5 +1,6 @@
 // Package controller answers programs and people over HTTP: whether the daemon lives
-// (/ping) and how it is (/status), what it finds in a message (/checkv2), and it has the
+// (/ping) and how it is (/status), what it finds in a message (/checkv2) and what is kept
+// about mail (/greylist, /ratelimit), which it changes as well; and it has the
 // configuration read again (/reload).
 //
 // A Server is for people and monitoring. What it is sent is inspected: nothing is
@@ -36,6 +37,7 @@ type Options struct {
 	Reload         func() (Reload, error) // what /reload does, called like Status; an error is that nothing was tried; nil: no /reload
 	Filter         func() *filter.Filter  // the one in force, for scan requests, called like Status; nil: no scan requests
 	Spool          *spool.Spool           // holds their messages; required with Filter
+	Archive        Archive                // for /backup and /restore; nil: state isn't kept by this machine
 	WrongPassword  func()                 // called for each, like Status; may be nil
 	Policy         Policy                 // who may ask
 	Log            *slog.Logger           // nil: no log

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"rmilter/internal/metrics"
 )
 
 // access is what somebody may do, and what an endpoint needs. On a unix socket all is
@@ -33,8 +35,9 @@ type endpoint struct {
 // endpoints is the path table. A path matches only as a whole, in any case.
 func (s *Server) endpoints() map[string]endpoint {
 	table := map[string]endpoint{
-		"/ping":   {needs: open, method: http.MethodGet, serve: ping},
-		"/status": {needs: read, method: http.MethodGet, serve: s.showStatus},
+		"/ping":    {needs: open, method: http.MethodGet, serve: ping},
+		"/status":  {needs: read, method: http.MethodGet, serve: s.showStatus},
+		"/metrics": {needs: read, method: http.MethodGet, serve: s.showMetrics},
 	}
 	if s.opts.Reload != nil {
 		table["/reload"] = endpoint{needs: write, method: http.MethodPost, serve: s.reload}
@@ -46,6 +49,8 @@ func (s *Server) endpoints() map[string]endpoint {
 		table["/checkv2"], table["/check"], table["/scan"] = inspect(secondForm), inspect(firstForm), inspect(firstForm)
 		table["/symbols"] = endpoint{needs: read, method: http.MethodGet, serve: s.listSymbols}
 		table["/actions"] = endpoint{needs: read, method: http.MethodGet, serve: s.listActions}
+		s.addState(table)
+		s.addArchive(table)
 	}
 	return table
 }
@@ -76,13 +81,16 @@ func (s *Server) showStatus(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, s.opts.Status())
 }
 
+// showMetrics answers what collects figures.
+func (s *Server) showMetrics(w http.ResponseWriter, _ *http.Request) {
+	status := s.opts.Status()
+	w.Header().Set("Content-Type", metrics.OpenMetricsType)
+	w.Write(metrics.OpenMetrics(&status))
+}
+
 // reload answers 409 when the configuration has faults and the one before stays.
 func (s *Server) reload(w http.ResponseWriter, r *http.Request) {
-	client := r.RemoteAddr
-	if client == "@" { // how package net calls it
-		client = "control socket"
-	}
-	s.opts.Log.Info("controller: reload asked for", "client", client)
+	s.opts.Log.Info("controller: reload asked for", "client", clientOf(r))
 	answer, err := s.opts.Reload()
 	switch {
 	case err != nil:

@@ -69,7 +69,7 @@ func build(t *testing.T, prepare func(*rig)) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.filter = filter.New(r.conf, r.pol, engine, r.env)
+	r.filter = filter.New(r.conf, r.pol, filter.Rules{Scanner: engine}, r.env)
 	current := func() *filter.Filter { return r.filter }
 	w := NewWorker(WorkerOptions{Filter: current, Spool: r.env.Spool, Log: log})
 	s, err := New(Options{Status: fixedStatus, Filter: current, Spool: r.env.Spool, Log: log})

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"rmilter/greylist"
 	"rmilter/internal/mail"
 	"rmilter/internal/policy"
 	"rmilter/scan"
@@ -55,7 +56,7 @@ func (f *Filter) Check(ctx context.Context, q Inquiry) (*Result, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.env.HardEnd)
 	defer cancel()
-	j, ok := f.guarded(ctx, e, raw, settings)
+	j, ok := f.guarded(ctx, e, raw, settings, f.env.view())
 	if !ok {
 		return nil, fmt.Errorf("the message could not be judged; the log has the reason under %s", e.ID)
 	}
@@ -67,22 +68,23 @@ func (f *Filter) Check(ctx context.Context, q Inquiry) (*Result, error) {
 	if !e.Inspect {
 		r.Reply = answer(j.verdict).Reply
 		f.env.Figures.Message(r.Verdict.Action.String(), e.Trust.Ours())
+		f.afterwards(r)
 		f.env.Done(r)
 	}
 	return r, nil
 }
 
 // guarded judges a message; false means that it panicked, which is counted and logged.
-func (f *Filter) guarded(ctx context.Context, e *mail.Envelope, raw []byte, settings []policy.Settings) (j judgement, ok bool) {
+func (f *Filter) guarded(ctx context.Context, e *mail.Envelope, raw []byte, settings []policy.Settings, v view) (j judgement, ok bool) {
 	// A disk that fails under a mapped spool file is a panic then, and no more.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
-		if v := recover(); v != nil {
+		if r := recover(); r != nil {
 			f.env.Figures.Panicked()
-			f.env.Log.Error("panic while judging a message", "id", e.ID, "panic", fmt.Sprint(v), "stack", string(debug.Stack()))
+			f.env.Log.Error("panic while judging a message", "id", e.ID, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
 		}
 	}()
-	return f.judge(ctx, e, raw, settings), true
+	return f.judge(ctx, e, raw, settings, v), true
 }
 
 // take notes what came of a message.
@@ -90,6 +92,12 @@ func (r *Result) take(e *mail.Envelope, j judgement) {
 	r.Skipped = j.skipped
 	if j.skipped != "" && !e.Inspect {
 		r.Flags = append(r.Flags, j.skipped)
+	}
+	if j.noStore != nil && !slices.Contains(r.Flags, noStoreFlag) {
+		r.Flags = append(r.Flags, noStoreFlag)
+	}
+	if j.grey != (greylist.Verdict{}) {
+		r.Greylist = j.grey
 	}
 	r.Envelope, r.Message, r.Report, r.Verdict = *e, j.message, j.report, j.verdict
 	if j.message != nil {

@@ -16,6 +16,7 @@ type Config struct {
 	ClientWhitelist    ucl.Networks   // clients that are not scanned (spamd.whitelist)
 	DryRun             ucl.Flag       // compute and log, change nothing
 	SplitRecipients    ucl.Flag       // defer recipients whose settings differ from the first one's
+	SpamdGreylist      ucl.Flag       // greylist what the score says; otherwise every stranger's mail at DATA
 }
 
 // DefaultConfig returns the defaults.
@@ -25,6 +26,7 @@ func DefaultConfig() Config {
 		OriginatingDaemons: ucl.Strings{"ORIGINATING"},
 		RecipientDelimiter: "+",
 		MaxSize:            10 << 20,
+		SpamdGreylist:      true,
 	}
 }
 
@@ -61,6 +63,7 @@ func (c *Config) Sections() []*ucl.Section {
 			},
 			Options: []ucl.Option{
 				{Name: "whitelist", Value: &c.ClientWhitelist, Doc: "Clients whose mail is not scanned."},
+				{Name: "spamd_greylist", Value: &c.SpamdGreylist, Doc: "yes: greylist what the score says. no: greylist all mail of strangers, before the message is sent."},
 			},
 		},
 	}

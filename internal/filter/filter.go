@@ -12,12 +12,15 @@ import (
 	"strings"
 	"time"
 
+	"rmilter/greylist"
 	"rmilter/internal/mail"
 	"rmilter/internal/metrics"
 	"rmilter/internal/policy"
 	"rmilter/internal/spool"
+	"rmilter/internal/store"
 	"rmilter/internal/ucl"
 	"rmilter/milter"
+	"rmilter/ratelimit"
 	"rmilter/scan"
 )
 
@@ -35,7 +38,7 @@ const (
 )
 
 // Env is what a Filter uses of the process that it runs in. It outlives Filters; all
-// fields must be set.
+// fields must be set but for the last.
 type Env struct {
 	Hostname string           // this machine's name, for replies and headers
 	Spool    *spool.Spool     // holds messages while they arrive
@@ -45,6 +48,19 @@ type Env struct {
 	Now      func() time.Time // the clock
 	NewID    func() string    // a new transaction id: 10 hex digits
 	HardEnd  time.Duration    // the longest from the end of a message to its answer
+
+	// What follows is used by Rules besides the scanner and may be nil without such.
+	Stores  *store.Set                                    // what outlives a message
+	Errands *Errands                                      // what is done after one
+	Users   *ratelimit.Watch                              // users of ours over their limit
+	Random  func() float64                                // from 0 up to 1
+	After   func(d time.Duration, f func()) (stop func()) // the clock's alarm; see After
+}
+
+// After is the usual Env.After.
+func After(d time.Duration, f func()) func() {
+	t := time.AfterFunc(d, f)
+	return func() { t.Stop() }
 }
 
 // NewID returns a transaction id from the system's random numbers.
@@ -61,12 +77,16 @@ type Filter struct {
 	policy  policy.Config
 	book    *policy.Book
 	scanner scan.Scanner
+	rules   Rules
 	env     *Env
+
+	replySkip map[string]bool // symbols that don't count for a recognised reply
 }
 
 // New returns a Filter. The configuration values belong to it from now on.
-func New(conf Config, pol policy.Config, scanner scan.Scanner, env *Env) *Filter {
-	return &Filter{conf: conf, policy: pol, book: pol.Book(scanner.Weights()), scanner: scanner, env: env}
+func New(conf Config, pol policy.Config, rules Rules, env *Env) *Filter {
+	return &Filter{conf: conf, policy: pol, book: pol.Book(rules.Scanner.Weights()), scanner: rules.Scanner, rules: rules, env: env,
+		replySkip: skipped(&rules)}
 }
 
 // A Result is the account of one message: what is known of it, what was found and
@@ -87,6 +107,10 @@ type Result struct {
 	Skipped   string         // why it was not scanned, one of the Flags; when it was inspected, why as mail it would not be
 	NoLog     bool           // the log line is not wanted
 	Shares    []Share        // see Inquiry.Explain
+
+	Greylist greylist.Verdict // what greylisting said; the zero one when it wasn't asked
+
+	by *Filter // who judged it
 }
 
 // End says how a transaction ended.
@@ -224,12 +248,14 @@ type judgement struct {
 	report  *scan.Report
 	verdict policy.Verdict
 	skipped string // why there is no report, or, of what is inspected, why as mail it would have none
+	grey    greylist.Verdict
+	noStore error // why the store could not be asked, if it could not
 }
 
 // judge parses and scans a message and decides about it. The envelope is its own. The
 // settings are those of the recipients when there are none. What is only to be
 // inspected is scanned, whoever sends it to whom.
-func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte, settings []policy.Settings) judgement {
+func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte, settings []policy.Settings, v view) judgement {
 	m := mail.Parse(raw, mail.DefaultLimits)
 	if e.Trust == mail.TrustedRelay {
 		f.relayed(e, m.Header())
@@ -240,11 +266,17 @@ func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte, settin
 			settings = append(settings, *f.book.For("", ""))
 		}
 	}
-	j := judgement{message: m, skipped: f.skip(e, settings)}
+	j := judgement{message: m, skipped: f.skip(e, settings), grey: v.grey}
 	if j.skipped == "" || e.Inspect {
+		e.Thread = f.thread(ctx, v.stores, e, m)
 		j.report = f.scan(ctx, e, m)
+		f.withoutSkipped(e, j.report)
 	}
 	j.verdict = f.decide(e, &j, settings)
+	if !v.asked && f.greylist(ctx, v.stores, e, &j) {
+		j.verdict = f.decide(e, &j, settings)
+	}
+	j.noStore = v.budget.Err()
 	return j
 }
 
@@ -264,6 +296,7 @@ func (f *Filter) decide(e *mail.Envelope, j *judgement, settings []policy.Settin
 		Extended:   !e.RcptsCut && f.extended(e.Rcpts),
 		Hostname:   f.env.Hostname,
 		DryRun:     bool(f.conf.DryRun) && !e.Inspect,
+		Greylist:   verdictOf(&j.grey),
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"rmilter/greylist"
 	"rmilter/milter"
 	"rmilter/scan"
 )
@@ -56,7 +57,7 @@ func (r *Result) Pairs() []Pair {
 		{"mid", r.MessageID},
 		{"size", strconv.FormatInt(r.Size, 10)},
 		{"auth", "-"},
-		{"grey", "-"},
+		{"grey", r.grey()},
 		{"av", "-"},
 		{"dkim_sign", "-"},
 		{"trust", e.Trust.String()},
@@ -94,6 +95,19 @@ func (r *Result) action() string {
 		return "abort"
 	}
 	return r.Verdict.Action.String()
+}
+
+// grey returns what greylisting said in a word, with the time that a message waited.
+func (r *Result) grey() string {
+	g := &r.Greylist
+	if g.State == greylist.Off {
+		return ""
+	}
+	word := g.State.String()
+	if g.Waited > 0 {
+		word += ":" + strconv.FormatInt(int64(g.Waited.Seconds()), 10) + "s"
+	}
+	return word
 }
 
 func (r *Result) flags() string {

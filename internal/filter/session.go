@@ -12,6 +12,7 @@ import (
 	"rmilter/internal/policy"
 	"rmilter/internal/spool"
 	"rmilter/milter"
+	"rmilter/ratelimit"
 	"rmilter/scan"
 )
 
@@ -69,6 +70,11 @@ type transaction struct {
 	limit    int64 // of size, from which on it is oversize
 	oversize bool  // only the head is kept
 	spoolErr error // the message couldn't be kept
+
+	view
+	pledge pledge             // what the limits gave
+	over   *ratelimit.Verdict // of the user whose limit is reached
+	flags  []string           // what was out of the ordinary before the end
 }
 
 // Connect begins an SMTP session.
@@ -89,6 +95,7 @@ func (s *Session) Mail(_ context.Context, p milter.Path) milter.Reply {
 	s.abort()
 	f := s.current()
 	t := &transaction{filter: f}
+	t.view = s.env.view()
 	s.trx = t
 	user, _ := s.conn.Macro("{auth_authen}")
 	daemon, _ := s.conn.Macro("{daemon_name}")
@@ -158,7 +165,7 @@ func (s *Session) queueID() {
 }
 
 // Rcpt takes one recipient.
-func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
+func (s *Session) Rcpt(ctx context.Context, p milter.Path) milter.Reply {
 	t := s.trx
 	if t == nil {
 		return milter.Reply{}
@@ -174,6 +181,10 @@ func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
 				Text: "Recipient has other settings, send it a message of its own [" + t.env.ID + "]"}
 		}
 	}
+	if r := s.limit(ctx, t, rcpt.Address); r.Action != milter.Continue {
+		t.refused++
+		return r
+	}
 	t.nrcpt++
 	if t.held += len(p.Addr) + len(strings.Join(p.Args, " ")); len(t.env.Rcpts) < MaxRecipients && t.held < maxEnvelope {
 		t.env.Rcpts = append(t.env.Rcpts, rcpt)
@@ -183,10 +194,42 @@ func (s *Session) Rcpt(_ context.Context, p milter.Path) milter.Reply {
 	return milter.Reply{}
 }
 
-// Data is where greylisting by envelope will ask.
-func (s *Session) Data(context.Context) milter.Reply {
+// Data is where what the limits took back is asked for again, and where greylisting by
+// envelope asks.
+func (s *Session) Data(ctx context.Context) milter.Reply {
 	s.queueID()
+	t := s.trx
+	if t == nil {
+		return milter.Reply{}
+	}
+	for _, q := range t.pledge.settle() {
+		if r := s.take(ctx, t, q); r.Action != milter.Continue {
+			return s.refuseData(r, scan.SoftReject)
+		}
+	}
+	t.pledge.settle() // the clock runs for what was taken just now
+	if r := s.greylistAtData(ctx, t); r.Action != milter.Continue {
+		return s.refuseData(r, scan.Greylist)
+	}
 	return milter.Reply{}
+}
+
+// refuseData ends a transaction before its message is sent.
+func (s *Session) refuseData(r milter.Reply, a scan.Action) milter.Reply {
+	t := s.trx
+	s.trx, s.done, s.kept = nil, t.result(s), t.buf
+	s.done.Verdict, s.done.Reply = policy.Verdict{Action: a, Reached: a}, r
+	s.env.giveBack(t.pledge.release())
+	return r
+}
+
+// result begins the account of a transaction.
+func (t *transaction) result(s *Session) *Result {
+	r := &Result{Envelope: t.env, NRcpt: t.nrcpt, Refused: t.refused, Size: t.size, Greylist: t.grey, Flags: t.flags, by: t.filter}
+	if t.budget.Err() != nil {
+		r.Flags = append(r.Flags, noStoreFlag)
+	}
+	return r
 }
 
 // Header takes one header field, as it will be parsed: with CRLF.
@@ -263,7 +306,8 @@ func (s *Session) End(ctx context.Context) milter.Answer {
 	s.queueID()
 	s.endHeader()
 	start := s.env.Now()
-	r := &Result{NRcpt: t.nrcpt, Refused: t.refused, Size: t.size}
+	t.pledge.settle() // MTAs of old protocols have no DATA
+	r := t.result(s)
 	if t.oversize {
 		r.Flags = append(r.Flags, "oversize")
 	}
@@ -271,7 +315,9 @@ func (s *Session) End(ctx context.Context) milter.Answer {
 	r.take(&t.env, j)
 	r.Took = s.env.Now().Sub(start)
 	a := answer(j.verdict)
-	r.Reply = a.Reply
+	if r.Reply = a.Reply; a.Reply.Action == milter.Respond {
+		s.env.giveBack(t.pledge.release())
+	}
 	s.trx, s.done, s.kept = nil, r, t.buf
 	return a
 }
@@ -329,7 +375,7 @@ func (s *Session) bounded(ctx context.Context, t *transaction, raw []byte) (judg
 	got := make(chan outcome, 1)
 	go func() {
 		o := outcome{e: t.env}
-		o.j, o.ok = t.filter.guarded(ctx, &o.e, raw, nil)
+		o.j, o.ok = t.filter.guarded(ctx, &o.e, raw, nil, t.view)
 		got <- o
 	}()
 	select {
@@ -378,6 +424,7 @@ func answer(v policy.Verdict) milter.Answer {
 func (s *Session) Answered() {
 	if r := s.done; r != nil && r.End == Answered {
 		s.env.Figures.Message(r.Verdict.Action.String(), r.Envelope.Trust.Ours())
+		r.by.afterwards(r)
 	}
 	s.account()
 }
@@ -407,10 +454,12 @@ func (s *Session) abort() {
 	}
 	s.queueID()
 	s.trx = nil
+	s.env.giveBack(t.pledge.release())
 	if t.buf != nil {
 		t.buf.Close()
 	}
-	r := &Result{Envelope: t.env, NRcpt: t.nrcpt, Refused: t.refused, Size: t.size, End: Aborted}
+	r := t.result(s)
+	r.End = Aborted
 	if s.conn.Parted() {
 		r.End, r.Reply, r.Flags = NotTaken, s.restarting(t.env.ID), []string{"shutdown"}
 	}

@@ -18,9 +18,12 @@ import (
 	"rmilter/internal/metrics"
 	"rmilter/internal/policy"
 	"rmilter/internal/spool"
+	"rmilter/internal/store"
+	"rmilter/internal/store/embedded"
 	"rmilter/internal/ucl"
 	"rmilter/milter"
 	"rmilter/milter/miltertest"
+	"rmilter/ratelimit"
 	"rmilter/scan"
 	"rmilter/scan/checks"
 )
@@ -32,6 +35,7 @@ type rig struct {
 	conf    Config
 	pol     policy.Config
 	scanner scan.Scanner
+	rules   Rules // but for the scanner
 	env     *Env
 	filter  atomic.Pointer[Filter]
 	srv     *milter.Server
@@ -73,6 +77,11 @@ func start(t *testing.T, prepare func(*rig)) *rig {
 		Log:      slog.New(slog.NewTextHandler(r, nil)),
 		Now:      now,
 		HardEnd:  10 * time.Second,
+		Stores:   store.Same(memory(t, now)),
+		Errands:  NewErrands(ErrandsEnv{}),
+		Users:    ratelimit.NewWatch(now),
+		Random:   func() float64 { return 0.5 },
+		After:    After,
 		Done: func(res *Result) {
 			res.Flags = append([]string{}, res.Flags...)
 			fmt.Fprintln(r, res.Line())
@@ -111,7 +120,22 @@ func start(t *testing.T, prepare func(*rig)) *rig {
 	return r
 }
 
-func (r *rig) reload() { r.filter.Store(New(r.conf, r.pol, r.scanner, r.env)) }
+func (r *rig) reload() {
+	rules := r.rules
+	rules.Scanner = r.scanner
+	r.filter.Store(New(r.conf, r.pol, rules, r.env))
+}
+
+// memory returns a store that is gone with the test.
+func memory(t testing.TB, now func() time.Time) *embedded.Store {
+	t.Helper()
+	s, err := embedded.Open(embedded.Options{Now: now, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
 
 func (r *rig) stop() {
 	ctx, cancel := context.WithCancel(context.Background())

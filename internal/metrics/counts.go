@@ -14,6 +14,7 @@ type counts struct {
 	deadlineHits, failedChecks, panics atomic.Int64
 	verdicts                           tally
 	scan                               histogram
+	stateCounts
 }
 
 func (c *counts) message(action string, ours bool) {
@@ -36,6 +37,7 @@ func (c *counts) read() Counts {
 		Panics:       c.panics.Load(),
 	}
 	r.Messages = r.In + r.Ours
+	c.stateCounts.read(&r)
 	return r
 }
 

@@ -19,8 +19,9 @@ type Figures struct {
 	spooled, spoolLimit   atomic.Int64
 	wrongPasswords        atomic.Int64
 
-	total counts
-	today atomic.Pointer[day]
+	total   counts
+	today   atomic.Pointer[day]
+	waiting waiting
 
 	mu       sync.Mutex
 	problems map[string]Problem // by ID
@@ -123,7 +124,7 @@ func (f *Figures) Clear(id string) (time.Duration, bool) {
 }
 
 // Snapshot returns all that the figures know. The caller, to whom it belongs,
-// fills in Hostname, Config and Listeners.
+// fills in Hostname, Config, Listeners, Stores and OverLimit.
 func (f *Figures) Snapshot() Status {
 	now := f.now()
 	s := Status{
@@ -133,6 +134,9 @@ func (f *Figures) Snapshot() Status {
 		Started:   f.started,
 		Uptime:    max(0, int64(now.Sub(f.started)/time.Second)),
 		Listeners: []Listener{},
+		Stores:    []Store{},
+		OverLimit: []OverLimit{},
+		Waiting:   f.waiting.read(now),
 		Sessions:  Sessions{Open: f.open.Load(), Max: f.maxOpen.Load(), InScan: f.inScan.Load()},
 		Spool:     Spool{Used: f.spooled.Load(), Limit: f.spoolLimit.Load()},
 		RSS:       residentSize(),

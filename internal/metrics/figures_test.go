@@ -3,6 +3,7 @@ package metrics
 import (
 	"encoding/json"
 	"flag"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -49,7 +50,19 @@ func TestCounting(t *testing.T) {
 	f.ChecksFailed(2)
 	f.Panicked()
 	f.WrongPassword()
+	f.Greylisted(true)
+	f.Greylisted(true)
+	f.Greylisted(false)
+	f.GreylistPassed(0)
+	f.Limited("user")
+	f.Limited("user")
+	f.Limited("to_ip")
+	f.Remembered()
+	f.Recognised()
+	f.Recognised()
+	f.Published()
 	c.add(90 * time.Minute)
+	f.GreylistPassed(85 * time.Minute)
 
 	got := f.Snapshot()
 	counted := Counts{
@@ -57,14 +70,21 @@ func TestCounting(t *testing.T) {
 		Verdicts:     map[string]int64{"no action": 2, "reject": 1},
 		Scan:         Times{Count: 1, Median: 0.008, P99: 0.008},
 		DeadlineHits: 1, FailedChecks: 2, Panics: 1,
+		Greylist:  GreylistCounts{Deferred: 3, New: 2, Passed: 1, White: 1, Delay: got.Today.Greylist.Delay},
+		Limited:   map[string]int64{"user": 2, "to_ip": 1},
+		Replies:   ReplyCounts{Stored: 1, Recognised: 2},
+		Published: 1,
+	}
+	if d := counted.Greylist.Delay; d.Count != 1 || math.Abs(d.Median-5_100_000) > 5_100_000/32 || d.P99 != d.Median {
+		t.Errorf("delay: got %+v, want one of 85 min", d)
 	}
 	want := Status{
 		Version: Version, State: OK,
 		Time: c.now(), Started: c.now().Add(-90 * time.Minute), Uptime: 5400,
-		Listeners: []Listener{},
-		Sessions:  Sessions{Open: 2, Max: 2000, InScan: 1},
-		Spool:     Spool{Used: 3000, Limit: 256 << 20},
-		Today:     counted, Total: counted,
+		Listeners: []Listener{}, Stores: []Store{}, OverLimit: []OverLimit{}, Waiting: 1,
+		Sessions: Sessions{Open: 2, Max: 2000, InScan: 1},
+		Spool:    Spool{Used: 3000, Limit: 256 << 20},
+		Today:    counted, Total: counted,
 		Problems:       []Problem{},
 		RSS:            got.RSS,
 		WrongPasswords: 1,
@@ -229,6 +249,8 @@ func TestStatusJSON(t *testing.T) {
 	counts := Counts{
 		Messages: 3, In: 2, Ours: 1, Verdicts: map[string]int64{"reject": 1, "no action": 2},
 		Scan: Times{Count: 3, Median: 14, P99: 310.5}, DeadlineHits: 1, FailedChecks: 2, Panics: 3,
+		Greylist: GreylistCounts{Deferred: 7, New: 5, Passed: 3, White: 2, Delay: Times{Count: 3, Median: 421_000, P99: 600_000}},
+		Limited:  map[string]int64{"user": 4, "to_ip": 1}, Replies: ReplyCounts{Stored: 6, Recognised: 2}, Published: 1,
 	}
 	s := Status{
 		Version: "0.1.0", Hostname: "mx1.example.com", State: Degraded,
@@ -239,7 +261,13 @@ func TestStatusJSON(t *testing.T) {
 		Spool:     Spool{Used: 12 << 20, Limit: 256 << 20},
 		RSS:       61 << 20,
 		Today:     counts, Total: counts,
-		Problems: []Problem{{ID: "store", Severity: Degraded, Text: "store refused", Effect: "no limits", Since: at}},
+		Stores: []Store{{
+			For: []string{"main", "grey"}, Kind: "redis", Address: "127.0.0.1:6379", State: "connection refused", Since: at,
+			LastOutage: at.Add(-time.Hour), LastLasted: 94.6, Latency: 0.44, Keys: 81204, Size: 12 << 20,
+		}},
+		Waiting:   2,
+		OverLimit: []OverLimit{{User: "joe@example.com", Since: at.Add(-time.Hour), Last: at, Refused: 4}},
+		Problems:  []Problem{{ID: "store", Severity: Degraded, Text: "store refused", Effect: "no limits", Since: at}},
 	}
 	got, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

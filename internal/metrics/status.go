@@ -30,7 +30,14 @@ type Status struct {
 	RSS       int64      `json:"rss,omitempty"` // resident memory (FreeBSD: the highest so far); absent when unknown
 	Today     Counts     `json:"today"`         // since local midnight, or since the start if that was later
 	Total     Counts     `json:"total"`         // since the start
+	Stores    []Store    `json:"stores"`        // what keeps state
 	Problems  []Problem  `json:"problems"`      // the worst first, then the oldest; empty when all is well
+
+	// Waiting is about how many messages greylisting deferred within a day, by this
+	// process, that have not come again.
+	Waiting int64 `json:"greylist_waiting"`
+	// OverLimit are the users of ours who are over their limit, the latest first.
+	OverLimit []OverLimit `json:"over_limit"`
 
 	// WrongPasswords is how many the controller was given since the start.
 	WrongPasswords int64 `json:"wrong_passwords,omitempty"`
@@ -76,6 +83,10 @@ type Counts struct {
 	DeadlineHits int64            `json:"deadline_hits"` // scans that ran out of time
 	FailedChecks int64            `json:"failed_checks"` // checks that gave no answer
 	Panics       int64            `json:"panics"`        // programming errors that were caught
+	Greylist     GreylistCounts   `json:"greylist"`      // of this process, as all that follows
+	Limited      map[string]int64 `json:"limited"`       // recipients refused, by the limit; never null
+	Replies      ReplyCounts      `json:"replies"`       // answers to our users' mail
+	Published    int64            `json:"published"`     // messages that were published on a channel
 }
 
 // Times summarises durations. Values are within 4 % of the true ones, at least

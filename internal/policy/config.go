@@ -78,7 +78,7 @@ func (c *Config) Sections() []*ucl.Section {
 	}
 	return []*ucl.Section{
 		{Options: []ucl.Option{
-			{Name: "smtp_codes", Value: ucl.Enum(&c.SMTPCodes, RspamdCodes, RmilterCodes), Doc: "rspamd: temporary answers have code 451. rmilter: 452 for soft reject and for what tempfail_on_error defers, as the old rmilter had it."},
+			{Name: "smtp_codes", Value: ucl.Enum(&c.SMTPCodes, RspamdCodes, RmilterCodes), Doc: "rspamd: temporary answers have code 451. rmilter: 452 for soft reject, greylisting and what tempfail_on_error defers, as the old rmilter had it."},
 		}},
 		{Name: "spamd", Doc: "What is done with spam.", Options: c.spamd(), Check: c.checkSpamd},
 		actions,
@@ -159,7 +159,7 @@ func (a *Actions) options(inherit bool) []ucl.Option {
 	const unit = " A score, or off."
 	value := func(t *Threshold) ucl.Value { return &thresholdValue{t, inherit} }
 	return []ucl.Option{
-		{Name: "greylist", Value: value(&a.Greylist), Doc: "Defer a message the first time; this version delivers and logs it." + unit},
+		{Name: "greylist", Value: value(&a.Greylist), Doc: "Defer a message the first time, see section greylisting." + unit},
 		{Name: "add_header", Aliases: []string{"add header"}, Value: value(&a.AddHeader), Doc: "Deliver it with the spam header." + unit},
 		{Name: "rewrite_subject", Aliases: []string{"rewrite subject"}, Value: value(&a.RewriteSubject), Doc: "Deliver it with the subject marked." + unit},
 		{Name: "quarantine", Value: value(&a.Quarantine), Doc: "Let the MTA hold it." + unit},

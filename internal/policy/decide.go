@@ -52,6 +52,7 @@ func Decide(c *Config, f *Facts) Verdict {
 		d.judge(flood)
 		d.reached = d.action
 		d.soften(f.Envelope.Trust)
+		d.greylist()
 	}
 	v := Verdict{Action: d.action, Score: d.score.Total, Rows: d.score.Rows, Required: d.required, DryRun: f.DryRun,
 		Reached: d.reached, Counted: d.counted, Passthrough: d.demand}
@@ -61,6 +62,8 @@ func Decide(c *Config, f *Facts) Verdict {
 		v.Discard = true
 	case d.action == scan.SoftReject:
 		v.Reply = d.softReject()
+	case d.deferred():
+		v.Reply = d.comeAgain()
 	case d.action == scan.Reject:
 		v.Reply = d.reject()
 	default:
@@ -148,13 +151,43 @@ func (d *decision) soften(trust mail.Trust) {
 	}
 }
 
+// greylist takes greylisting's word: what has to come again is deferred, and what has
+// passed is no longer to be greylisted.
+func (d *decision) greylist() {
+	switch {
+	case d.deferred():
+		d.action = scan.Greylist
+	case d.f.Greylist != nil && d.action == scan.Greylist:
+		d.action = scan.NoAction
+	}
+}
+
+// deferred tells whether greylisting wants the message to come again.
+func (d *decision) deferred() bool { return d.f.Greylist != nil && d.f.Greylist.Defer }
+
+// comeAgain returns the reply to a message that greylisting defers.
+func (d *decision) comeAgain() Reply {
+	return d.reply(d.temporary(), "4.7.1", printable(d.f.Greylist.Text, maxReply), softRejectText)
+}
+
+// ComeAgain returns the reply to a message that greylisting defers before it is sent,
+// with a text that may be empty and the message's id.
+func (c *Config) ComeAgain(id, text string) Reply {
+	d := decision{c: c, f: &Facts{Envelope: &mail.Envelope{ID: id}, Greylist: &Greylist{Defer: true, Text: text}}}
+	return d.comeAgain()
+}
+
 // softReject returns the temporary refusal.
 func (d *decision) softReject() Reply {
-	code := 451
+	return d.reply(d.temporary(), "4.7.1", d.text, softRejectText)
+}
+
+// temporary returns the code of temporary refusals.
+func (d *decision) temporary() int {
 	if d.c.SMTPCodes == RmilterCodes {
-		code = 452
+		return 452
 	}
-	return d.reply(code, "4.7.1", d.text, softRejectText)
+	return 451
 }
 
 // reject returns the refusal for good.
@@ -199,6 +232,9 @@ func (d *decision) edits() []Edit {
 	}
 	if d.action == scan.AddHeader || d.action == scan.RewriteSubject && bool(d.c.SpamAddHeader) {
 		edits = append(edits, d.spamHeader())
+	}
+	if g := d.f.Greylist; g != nil && g.Header != "" {
+		edits = append(edits, Edit{Kind: AddHeader, Name: "X-Rmilter-Greylist", Value: printable(g.Header, maxReason)})
 	}
 	if d.f.Extended || bool(d.c.ExtendedHeaders) && !d.f.Envelope.Trust.Ours() {
 		edits = append(edits, d.extended()...)

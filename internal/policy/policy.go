@@ -45,6 +45,22 @@ type Facts struct {
 	Hostname   string         // this filter's name, for X-Rspamd-Server
 	Broken     bool           // the filter could not judge the message (spool, panic)
 	DryRun     bool           // decide, but change nothing
+	Greylist   *Greylist      // what greylisting said; nil when it was not asked
+}
+
+// A Greylist is what greylisting says of a message: whether it has to come again.
+type Greylist struct {
+	Defer  bool
+	Text   string // of the reply with Defer, without id; "" for the usual one
+	Header string // value of X-Rmilter-Greylist for a message that goes on; "" for none
+}
+
+// Doubtful tells whether greylisting has a say: the message would be deferred or marked
+// for its score, and comes from a stranger. Nobody is told to come again whose mail
+// is refused anyway.
+func (v *Verdict) Doubtful(trust mail.Trust) bool {
+	forced := v.Passthrough != nil && v.Passthrough.Action != scan.Greylist
+	return trust == mail.Stranger && !forced && v.Action > scan.NoAction && v.Action <= scan.RewriteSubject
 }
 
 // A Verdict is what is done with a message.

@@ -32,7 +32,7 @@ func TestCheckFiles(t *testing.T) {
 	var log bytes.Buffer
 	r := &refresher{}
 	d := &daemon{log: slog.New(slog.NewTextHandler(&log, nil)), figures: metrics.New(time.Now)}
-	d.filter.Store(filter.New(filter.DefaultConfig(), policy.DefaultConfig(), r, &filter.Env{}))
+	d.filter.Store(filter.New(filter.DefaultConfig(), policy.DefaultConfig(), filter.Rules{Scanner: r}, &filter.Env{}))
 	for i, s := range []struct {
 		err      error
 		problem  string

@@ -36,7 +36,7 @@ func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
 	if names := engine.Unknown(); len(names) > 0 {
 		d.log.Warn(unknownSymbols, "symbols", strings.Join(names, ", "))
 	}
-	return filter.New(c.Filter, c.Policy, engine, d.env), nil
+	return filter.New(c.Filter, c.Policy, d.rules(c, engine), d.env), nil
 }
 
 // reloadAtSignals reloads for every value, or once for several that came meanwhile. It

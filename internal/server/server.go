@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/signal"
@@ -23,8 +24,11 @@ import (
 	"rmilter/internal/filter"
 	"rmilter/internal/logs"
 	"rmilter/internal/metrics"
+	"rmilter/internal/replies"
 	"rmilter/internal/spool"
+	"rmilter/internal/store/embedded"
 	"rmilter/milter"
+	"rmilter/ratelimit"
 	"rmilter/scan"
 )
 
@@ -33,6 +37,10 @@ type Options struct {
 	ConfigPath string // the main configuration file
 	DataDir    string // in place of data_dir, when not empty
 	Debug      bool   // log more than the configuration says
+
+	// Now is the clock that mail and state go by; nil is the system's. Redis has its own
+	// for buckets and lifetimes.
+	Now func() time.Time
 }
 
 // Exit codes (sysexits.h), as old rmilter's where it had one.
@@ -65,6 +73,9 @@ type daemon struct {
 	pidfile string
 	figures *metrics.Figures
 	env     *filter.Env
+	own     *embedded.Store // nil with Redis
+	misses  replies.Misses  // of mail that could not be remembered
+	dropped atomic.Int64    // errands since the last look at them
 	filter  atomic.Pointer[filter.Filter]
 	milter  *milter.Server
 	control *controller.Server
@@ -133,6 +144,10 @@ func Test(o Options, stdout, stderr io.Writer) int {
 	if err != nil {
 		return exitConfig
 	}
+	if err := conf.Redis.Validate(); err != nil {
+		fmt.Fprintf(stderr, "rmilter: %v\n", err)
+		return exitConfig
+	}
 	engine, err := scan.NewEngine(conf.Scan, scanEnv(conf, conf, slog.New(slog.DiscardHandler)))
 	if err != nil {
 		fmt.Fprintf(stderr, "rmilter: %v\n", err)
@@ -149,16 +164,23 @@ func newDaemon(o Options, conf *config.Config, log *slog.Logger, level *slog.Lev
 	if path, err := filepath.Abs(o.ConfigPath); err == nil { // otherwise the load has failed
 		o.ConfigPath = path
 	}
-	d := &daemon{opts: o, log: log, level: level, conf: conf, started: conf, down: map[string]bool{}, ballast: make([]byte, ballastSize), figures: metrics.New(time.Now), pidfile: string(conf.Server.PidFile)}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	d := &daemon{opts: o, log: log, level: level, conf: conf, started: conf, down: map[string]bool{}, ballast: make([]byte, ballastSize), figures: metrics.New(o.Now), pidfile: string(conf.Server.PidFile)}
 	d.env = &filter.Env{
 		Hostname: string(conf.Server.Hostname),
 		Spool:    spool.New(string(conf.Server.TempDir), int64(conf.Server.SpoolLimit)),
 		Figures:  d.figures,
 		Log:      log,
 		Done:     d.account(conf.Server.Format),
-		Now:      time.Now,
+		Now:      o.Now,
 		NewID:    filter.NewID,
 		HardEnd:  filter.HardEnd,
+		Errands:  filter.NewErrands(filter.ErrandsEnv{Dropped: d.errandDropped, Panicked: d.errandPanicked}),
+		Users:    ratelimit.NewWatch(o.Now),
+		Random:   rand.Float64,
+		After:    filter.After,
 	}
 	d.figures.SetMaxSessions(int(conf.Server.MaxConnections))
 	d.figures.SetSpoolLimit(int64(conf.Server.SpoolLimit))
@@ -198,6 +220,9 @@ func (d *daemon) start() error {
 		return fmt.Errorf("data_dir: %w", err)
 	}
 	if err := d.env.Spool.Check(); err != nil {
+		return err
+	}
+	if err := d.openStores(d.conf); err != nil {
 		return err
 	}
 	f, err := d.newFilter(d.conf)
@@ -241,6 +266,7 @@ func (d *daemon) startControl(passed map[string][]net.Listener) (err error) {
 		Reload:        d.Reload,
 		Filter:        d.filter.Load,
 		Spool:         spool.New(string(c.TempDir), int64(c.SpoolLimit)/inspectShare),
+		Archive:       d.archive(),
 		WrongPassword: d.figures.WrongPassword,
 		Policy:        d.controlPolicy(d.conf),
 		Log:           d.log,
@@ -420,6 +446,7 @@ func (d *daemon) end() {
 	case <-served:
 	case <-ctx.Done():
 	}
+	d.closeState()
 	// A process that was started meanwhile has written its own.
 	if b, err := os.ReadFile(d.pidfile); err == nil && strings.TrimSpace(string(b)) == strconv.Itoa(os.Getpid()) {
 		os.Remove(d.pidfile)

@@ -61,12 +61,18 @@ func (r *rig) configure(text string) {
 // boot starts a daemon.
 func boot(t *testing.T, text string) *rig {
 	t.Helper()
-	r := &rig{t: t, dir: t.TempDir(), signals: make(chan os.Signal, 4), exit: make(chan int, 1)}
-	if err := os.Mkdir(r.path("tmp"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	dir := t.TempDir()
+	must(t, os.Mkdir(filepath.Join(dir, "tmp"), 0o700))
+	return bootIn(t, dir, text, nil)
+}
+
+// bootIn starts a daemon with its files in a folder, which may be those of one before, and
+// with a clock, nil for the system's.
+func bootIn(t *testing.T, dir, text string, now func() time.Time) *rig {
+	t.Helper()
+	r := &rig{t: t, dir: dir, signals: make(chan os.Signal, 4), exit: make(chan int, 1)}
 	r.configure(text)
-	o := Options{ConfigPath: r.path("rmilter.conf")}
+	o := Options{ConfigPath: r.path("rmilter.conf"), Now: now}
 	conf, err := load(o, r)
 	if err != nil {
 		t.Fatal(r.logged())

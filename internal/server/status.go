@@ -11,6 +11,8 @@ func (d *daemon) status() metrics.Status {
 	s := d.figures.Snapshot()
 	s.Hostname = d.env.Hostname
 	s.Spool.Used = d.env.Spool.Used()
+	s.Stores = d.storesStatus()
+	s.OverLimit = d.overLimit()
 	d.mu.Lock()
 	s.Config = metrics.Config{Path: d.opts.ConfigPath, Hash: d.conf.Hash, ReloadTime: d.reload.at, ReloadResult: d.reload.result, Restart: d.reload.restart}
 	for _, l := range d.listeners {
@@ -40,6 +42,7 @@ func (d *daemon) checkHealth() {
 	d.checkSpool()
 	d.checkCrowd()
 	d.checkFiles()
+	d.checkErrands()
 }
 
 // checkCrowd looks whether connections are running out.

@@ -8,12 +8,12 @@ import (
 
 // hint returns what to say of a directive which a section does not know.
 func (d *decoder) hint(dir *Directive, s *Section) string {
-	if home := d.home(dir, d.root, s); home != "" && dir.glued == "" {
-		return "; it belongs " + home
-	}
 	name := dir.Name
 	if other := s.Others[strings.ToLower(name)]; other != "" {
 		return "; " + other
+	}
+	if home := d.home(dir, d.root, s); home != "" && dir.glued == "" {
+		return "; it belongs " + home
 	}
 	if path, last, ok := strings.Cut(name, "."); ok {
 		if e, _ := d.lookUp(s, path); e.section != nil {

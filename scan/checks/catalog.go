@@ -29,6 +29,7 @@ func All() []scan.Check {
 		MIMEText,
 		XPriority,
 		Upstream,
+		Correspondence,
 		Lists,
 		Rules,
 	}

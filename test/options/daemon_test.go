@@ -16,6 +16,7 @@ import (
 	"rmilter/internal/metrics"
 	"rmilter/milter/miltertest"
 	"rmilter/test/activator"
+	"rmilter/test/redisd"
 )
 
 // patience bounds every wait for something that happens at once.
@@ -32,6 +33,7 @@ type daemon struct {
 	base     string // the configuration without the option that is looked at
 	stderr   *os.File
 	begin    int64 // of the run's part of stderr
+	redis    []*redisd.Server
 	sessions []*miltertest.Conn
 }
 
@@ -47,6 +49,7 @@ func base(dir, without string) string {
 		{"data_dir", `"` + dir + `/data"`},
 		{"hostname", host},
 		{"log", "stderr"},
+		{"greylisting enable", "no"},
 	}
 	for _, name := range builtin() {
 		directives = append(directives, [2]string{name + " enabled", "no"})
@@ -90,6 +93,9 @@ func newDaemon(t *testing.T, e *entry) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.stderr.Close() })
+	if e.redis != nil {
+		d.redis = e.redis(t)
+	}
 	d.base = base(dir, e.path) + d.expand(e.with)
 	env := []string{"TMPDIR=", "GORACE=atexit_sleep_ms=0"}
 	for _, v := range e.env {
@@ -113,10 +119,15 @@ func newDaemon(t *testing.T, e *entry) *daemon {
 
 func (d *daemon) path(name string) string { return filepath.Join(d.dir, name) }
 
-// expand replaces $DIR by the daemon's folder and $STDERR by what names its standard
-// error (systemd.exec(5), JOURNAL_STREAM).
+// expand replaces $DIR by the daemon's folder, $STDERR by what names its standard error
+// (systemd.exec(5), JOURNAL_STREAM), and of the Redis servers $REDIS0 by the address of the
+// first and $FILES0 by its folder.
 func (d *daemon) expand(text string) string {
-	return strings.NewReplacer("$DIR", d.dir, "$STDERR", fileID(d.t, d.stderr)).Replace(text)
+	words := []string{"$DIR", d.dir, "$STDERR", fileID(d.t, d.stderr)}
+	for i, s := range d.redis {
+		words = append(words, fmt.Sprintf("$REDIS%d", i), s.Address(), fmt.Sprintf("$FILES%d", i), filepath.Dir(s.File("x")))
+	}
+	return strings.NewReplacer(words...).Replace(text)
 }
 
 // configure writes the configuration: that of the entry, and more.
@@ -137,6 +148,14 @@ func (d *daemon) start(more string) {
 	if err := d.Start(); err != nil {
 		d.t.Fatalf("%v\n%s", err, d.logged())
 	}
+}
+
+// again restarts the daemon with the configuration as it is. What it had to do after the
+// messages is done then.
+func (d *daemon) again() {
+	d.t.Helper()
+	d.hangUp()
+	d.must(d.Restart())
 }
 
 // reload puts another configuration in force.

@@ -1,6 +1,7 @@
 package options
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"regexp"
@@ -26,6 +27,8 @@ func pattern(letter string) string {
 // mail of a stranger to alice@example.com.
 type letter struct {
 	client string   // address
+	user   string   // SASL login
+	from   string   // envelope sender without brackets; "-" is the null sender
 	daemon string   // name of the mail server's listener
 	rcpts  []string // addresses
 	header string   // fields besides Subject and Message-ID
@@ -87,7 +90,7 @@ func (d *daemon) deliver(c *miltertest.Conn, l letter) fate {
 	d.t.Helper()
 	f := fate{d: d, mid: fmt.Sprintf("<%d@sender.example>", serial.Add(1))}
 	m := miltertest.Delivery{
-		From:    miltertest.Path{Addr: "<joe@sender.example>"},
+		From:    miltertest.Path{Addr: "<" + strings.TrimPrefix(cmp.Or(l.from, "joe@sender.example"), "-") + ">"},
 		Message: miltertest.ParseMessage([]byte(l.header + "Subject: hello\nMessage-ID: " + f.mid + "\n\n" + l.body)),
 	}
 	if l.rcpts == nil {
@@ -97,8 +100,11 @@ func (d *daemon) deliver(c *miltertest.Conn, l letter) fate {
 		m.Rcpts = append(m.Rcpts, miltertest.Path{Addr: "<" + r + ">"})
 	}
 	o, err := c.Deliver(m, miltertest.Options{Macros: func(stage miltertest.Command) []string {
-		if stage == miltertest.CmdEOH {
+		switch {
+		case stage == miltertest.CmdEOH:
 			return []string{"i", "4cQueueID"}
+		case stage == miltertest.CmdMail && l.user != "":
+			return []string{"{auth_authen}", l.user}
 		}
 		return nil
 	}})
@@ -145,6 +151,9 @@ var varying = []struct {
 	{regexp.MustCompile(`"id":"[0-9a-f]{10}"`), `"id":"ID"`},
 	{regexp.MustCompile(`<\d+@sender.example>`), "<MID>"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+(Z|[+-]\d\d:\d\d)`), "TIME"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d \d\d:\d\d:\d\d`), "TIME"},
+	{regexp.MustCompile(`\d+ seconds`), "N seconds"},
+	{regexp.MustCompile(`\bfresh\d+@example.com`), "FRESH"},
 	{regexp.MustCompile(`[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d`), "TIME"},
 	{regexp.MustCompile(`\bms=\d+`), "ms=MS"},
 	{regexp.MustCompile(`"ms":"\d+"`), `"ms":"MS"`},

@@ -2,9 +2,9 @@
 // the daemon then does otherwise.
 //
 // The list of options is that of the reference (docs/configuration.md); the tables in
-// process_test.go, controller_test.go, mail_test.go, policy_test.go and checks_test.go have an
-// entry for each. The daemon is
-// a process of its own, with the race detector.
+// process_test.go, controller_test.go, mail_test.go, policy_test.go, checks_test.go,
+// state_test.go and redis_test.go have an entry for each. The daemon is a process of its own,
+// with the race detector.
 //
 // Some defaults are places of the machine, such as port 9900 and /run/rmilter. The tests
 // run in namespaces of their own, where these are free: see room_test.go.

@@ -10,12 +10,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"rmilter/internal/config"
+	"rmilter/test/redisd"
 )
 
 // An entry changes one option. An option may have several, the first of which stands
 // for it; the others are about more of its values.
 //
-// In with, value, env, before and after $DIR stands for a folder of the daemon's own.
+// In with, value, env, before and after $DIR stands for a folder of the daemon's own; see
+// expand for what else is replaced.
 type entry struct {
 	path  string // the option, as config.Entries has it
 	as    string // the same with a name of its own instead of "NAME"; none where that will do
@@ -24,6 +26,8 @@ type entry struct {
 	probe probe
 	// What the probe sees with the default, and with value.
 	before, after string
+
+	redis func(t *testing.T) []*redisd.Server // servers that it needs, see expand
 
 	env  []string        // the daemon's environment, as NAME=VALUE
 	room bool            // the probe looks at places of the machine
@@ -37,7 +41,7 @@ type probe func(d *daemon) string
 // entries are all of them.
 func entries() []entry {
 	return slices.Concat(processEntries(), controllerEntries(), mailEntries(), spamdEntries(), actionEntries(), settingsEntries(),
-		checkEntries(), listEntries(), ruleEntries(), weightEntries())
+		checkEntries(), listEntries(), ruleEntries(), weightEntries(), greylistEntries(), limitEntries(), replyEntries(), redisEntries())
 }
 
 // TestEveryOption wants an entry for every documented option, and no other.
@@ -132,9 +136,11 @@ func (e *entry) watch(t *testing.T, restart bool) {
 	d.reload(change)
 	const needs = "a changed option needs a restart; the old value stays"
 	if restart {
-		said := strings.ReplaceAll(d.line(needs), `\`, "") // quoting of text and JSON
-		if n := len(d.lines(needs)); n != 1 || !strings.Contains(said, e.path) {
-			t.Errorf("the reload said %d times that a restart is needed, the last time %s; want once, of %s", n, said, e.path)
+		d.line(needs)
+		said := strings.ReplaceAll(strings.Join(d.lines(needs), "\n"), `\`, "") // quoting of text and JSON
+		options := 1 + strings.Count(e.value, ";")                              // a value may bring another option along
+		if n := len(d.lines(needs)); n != options || !strings.Contains(said, e.path) {
+			t.Errorf("the reload said %d times that a restart is needed:\n%s\nwant %d lines, one of them of %s", n, said, options, e.path)
 		}
 		e.see(d, "after a reload, before the restart that it needs", e.before)
 	} else {

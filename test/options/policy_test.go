@@ -56,14 +56,14 @@ func inert(l letters, option string) probe {
 
 // actions are the actions with what becomes of harmless mail when they are taken at a
 // score of 0. Marked is whether the message is marked as spam.
-var actions = []struct{ name, word, fate string }{
-	{"greylist", "greylist", "continue"},
-	{"add_header", `"add header"`, "continue, add X-Spam: yes"},
-	{"rewrite_subject", `"rewrite subject"`, "continue, change Subject: ***SPAM*** hello, add X-Spam: yes"},
-	{"quarantine", "quarantine", "continue, quarantine: Spam message quarantined [ID]"},
-	{"soft_reject", `"soft reject"`, "451 4.7.1 Try again later [ID]"},
-	{"reject", "reject", "554 5.7.1 Spam message rejected; If this is not spam contact abuse team [ID]"},
-	{"discard", "discard", "discard"},
+var actions = []struct{ name, word, fate, with string }{
+	{"greylist", "greylist", later, greylists},
+	{"add_header", `"add header"`, "continue, add X-Spam: yes", ""},
+	{"rewrite_subject", `"rewrite subject"`, "continue, change Subject: ***SPAM*** hello, add X-Spam: yes", ""},
+	{"quarantine", "quarantine", "continue, quarantine: Spam message quarantined [ID]", ""},
+	{"soft_reject", `"soft reject"`, "451 4.7.1 Try again later [ID]", ""},
+	{"reject", "reject", "554 5.7.1 Spam message rejected; If this is not spam contact abuse team [ID]", ""},
+	{"discard", "discard", "discard", ""},
 }
 
 // actionEntries are about the scores from which actions are taken.
@@ -81,7 +81,7 @@ func actionEntries() []entry {
 		if a.name == "reject" {
 			score = "score=0.00/0.00"
 		}
-		list = append(list, entry{path: "actions " + a.name, value: "0", probe: harmless.logging("action", "score"),
+		list = append(list, entry{path: "actions " + a.name, value: "0", with: a.with, probe: harmless.logging("action", "score"),
 			before: `continue; action="no action" score=0.00/15.00`, after: a.fate + "; action=" + a.word + " " + score})
 	}
 	return list
@@ -108,8 +108,8 @@ func settingsEntries() []entry {
 		path, taken := fmt.Sprintf(`settings "NAME" actions %s`, a.name), a.fate+"; action="+a.word
 		none := `continue; action="no action"`
 		list = append(list,
-			entry{path: path, value: "0", with: block, probe: harmless.logging("action"), before: none + "\n" + none, after: taken + "\n" + none},
-			entry{path: path, value: "off", with: block + directive("actions "+a.name, "0"), probe: harmless.logging("action"),
+			entry{path: path, value: "0", with: block + a.with, probe: harmless.logging("action"), before: none + "\n" + none, after: taken + "\n" + none},
+			entry{path: path, value: "off", with: block + a.with + directive("actions "+a.name, "0"), probe: harmless.logging("action"),
 				before: taken + "\n" + taken, after: none + "\n" + taken})
 	}
 	return list

@@ -14,7 +14,7 @@ import (
 // processEntries are about the daemon itself.
 func processEntries() []entry {
 	const messageLine = `ID: action="no action" reply=- score=0.00/15.00 ip=203.0.113.7 host=client.sender.example helo=client.sender.example user=- from=<joe@sender.example> rcpt=<alice@example.com> nrcpt=1 qid=4cQueueID mid=<MID> size=SIZE auth=- grey=- av=- dkim_sign=- trust=- ms=MS dry=0 flags=- sym=-`
-	const messageObject = `{"time":"TIME","level":"INFO","msg":"message","id":"ID","action":"no action","reply":"","score":"0.00/15.00","ip":"203.0.113.7","host":"client.sender.example","helo":"client.sender.example","user":"","from":"<joe@sender.example>","rcpt":"<alice@example.com>","nrcpt":"1","qid":"4cQueueID","mid":"<MID>","size":"SIZE","auth":"-","grey":"-","av":"-","dkim_sign":"-","trust":"-","ms":"MS","dry":"0","flags":"","sym":"-"}`
+	const messageObject = `{"time":"TIME","level":"INFO","msg":"message","id":"ID","action":"no action","reply":"","score":"0.00/15.00","ip":"203.0.113.7","host":"client.sender.example","helo":"client.sender.example","user":"","from":"<joe@sender.example>","rcpt":"<alice@example.com>","nrcpt":"1","qid":"4cQueueID","mid":"<MID>","size":"SIZE","auth":"-","grey":"","av":"-","dkim_sign":"-","trust":"-","ms":"MS","dry":"0","flags":"","sym":"-"}`
 	const parting = "MAIL 421 4.3.2 mx.example.com restarting, try again [ID]"
 	const byDefault = "inet 9900: answers\ninet 9901: -\ninet6 9900: -\nDIR/other.sock: -"
 	return []entry{

@@ -1,0 +1,21 @@
+package filter
+
+import (
+	"rmilter/greylist"
+	"rmilter/internal/store"
+	"rmilter/ratelimit"
+)
+
+// Greylist returns the rule of greylisting in force, for people to see and change what it
+// knows; nil when it is off.
+func (f *Filter) Greylist() *greylist.Greylist { return f.rules.Greylist }
+
+// Limits returns the limits in force; nil when there are none.
+func (f *Filter) Limits() *ratelimit.Limiter { return f.rules.Limits }
+
+// Stores returns what outlives a message, without the bounds of time that mail has; nil
+// when there is nothing.
+func (f *Filter) Stores() *store.Set { return f.env.Stores }
+
+// Users returns who is over his limit; nil when that isn't watched.
+func (f *Filter) Users() *ratelimit.Watch { return f.env.Users }
