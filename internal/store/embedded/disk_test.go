@@ -258,6 +258,11 @@ func TestReopened(t *testing.T) {
 			t.Errorf("%s goes on at %q, %v, want 3", log, at, err)
 		}
 	}
+	// The store works on meanwhile, and would change a file between its creation and its
+	// mode.
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	_ = filepath.WalkDir(dir, func(path string, d fs.DirEntry, _ error) error {
 		info, err := d.Info()
 		if err != nil {
