@@ -1,0 +1,98 @@
+package dkim_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"rmilter/dkim"
+	"rmilter/internal/mail"
+)
+
+// A zone is a Lookup of literals. Its values are records, or an error when one begins
+// with "!".
+type zone map[string]string
+
+func (z zone) TXT(_ context.Context, name string) ([]string, error) {
+	txt, ok := z[name]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("%s: %w", name, dkim.ErrNotFound)
+	case txt == "!":
+		return nil, fmt.Errorf("%s: %w", name, dkim.ErrTemporary)
+	case txt == "":
+		return nil, nil
+	}
+	return strings.Split(txt, "\n"), nil
+}
+
+// now is when the tests take place.
+var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+// verify verifies a whole message with LF or CRLF line ends.
+func verify(t testing.TB, raw string, l dkim.Lookup, o dkim.VerifyOptions) dkim.Results {
+	t.Helper()
+	if o.Now.IsZero() {
+		o.Now = now
+	}
+	m := mail.Parse([]byte(raw), mail.Limits{})
+	v := dkim.NewVerifier(m.Header(), o)
+	v.Start(t.Context(), l)
+	v.Write(m.Body())
+	return v.Finish(t.Context())
+}
+
+// outcome is a signature's result in one line.
+func outcome(s dkim.Signature) string {
+	if s.Reason == "" {
+		return string(s.Status)
+	}
+	return fmt.Sprintf("%s (%s)", s.Status, s.Reason)
+}
+
+// outcomes are those of all signatures.
+func outcomes(r dkim.Results) string {
+	var all []string
+	for _, s := range r.Signatures {
+		all = append(all, outcome(s))
+	}
+	return strings.Join(all, ", ")
+}
+
+// shared returns a file of the suites, which are no part of this repository. Where they
+// aren't, the test skips; it fails when RMILTER_SHARED names their folder.
+func shared(t testing.TB, sub string) string {
+	t.Helper()
+	root := os.Getenv("RMILTER_SHARED")
+	if root == "" {
+		root = "../../shared"
+	}
+	path := filepath.Join(root, "conformance", sub)
+	if _, err := os.Stat(path); err != nil {
+		why := fmt.Sprintf("no suites: %v (RMILTER_SHARED names their folder)", err)
+		if os.Getenv("RMILTER_SHARED") != "" || os.Getenv("CI") == "true" {
+			t.Fatal(why)
+		}
+		t.Skip(why)
+	}
+	return path
+}
+
+// read returns a file of the suites.
+func read(t testing.TB, sub string) string {
+	t.Helper()
+	b, err := os.ReadFile(shared(t, sub))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// crlf returns a message of the suites with the line ends of SMTP.
+func crlf(s string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n")
+}
