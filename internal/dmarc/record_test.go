@@ -1,0 +1,198 @@
+package dmarc
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// shared returns a file of the suites, which are no part of this repository. Where they
+// aren't, the test skips; it fails when RMILTER_SHARED names their folder.
+func shared(t testing.TB, sub string) []byte {
+	t.Helper()
+	root := os.Getenv("RMILTER_SHARED")
+	if root == "" {
+		root = "../../../shared"
+	}
+	b, err := os.ReadFile(filepath.Join(root, "conformance", sub))
+	if err != nil {
+		if os.Getenv("RMILTER_SHARED") != "" || os.Getenv("CI") == "true" {
+			t.Fatalf("no suites: %v (RMILTER_SHARED names their folder)", err)
+		}
+		t.Skipf("no suites: %v (RMILTER_SHARED names their folder)", err)
+	}
+	return b
+}
+
+// recordDeviations are the records of the OpenDMARC set that are read otherwise on
+// purpose, with the section of RFC 7489 that it rests on.
+var recordDeviations = map[string]struct{ got, section string }{
+	// Values have to be complete.
+	"v=DMARC1; p=n;": {"no policy", "6.4"},
+	// What is broken behind the policy has its default, or is ignored.
+	"v=DMARC1; p=none; adkim=bob;":                           {"ok", "6.3"},
+	"v=DMARC1; p=none; aspf=bob;":                            {"ok", "6.3"},
+	"v=DMARC1; p=none; rf=bob;":                              {"ok", "6.3"},
+	"v=DMARC1; p=none; ri=bob;":                              {"ok", "6.3"},
+	"v=DMARC1; p=none; pct=500;":                             {"ok", "6.3"},
+	"v=DMARC1; p=none; rf=000000000000000000000000000000000": {"ok", "6.3"},
+}
+
+// TestOpenDMARCRecords reads the records of OpenDMARC's set.
+func TestOpenDMARCRecords(t *testing.T) {
+	var cases []struct{ Record, Result string }
+	if err := json.Unmarshal(shared(t, "dmarc-opendmarc/record_parse.json"), &cases); err != nil {
+		t.Fatal(err)
+	}
+	same := 0
+	for _, c := range cases {
+		r, err := ParseRecord([]string{c.Record})
+		got := "ok"
+		switch {
+		case errors.Is(err, ErrNoRecord):
+			got = "no record"
+		case errors.Is(err, ErrPolicy):
+			got = "no policy"
+		}
+		want := map[string]string{
+			"DMARC_PARSE_OKAY": "ok", "DMARC_PARSE_ERROR_EMPTY": "no record", "DMARC_PARSE_ERROR_BAD_VERSION": "no record",
+			"DMARC_PARSE_ERROR_BAD_VALUE": "no policy", "DMARC_PARSE_ERROR_NO_REQUIRED_P": "no policy",
+		}[c.Result]
+		if d, ok := recordDeviations[c.Record]; ok {
+			want = d.got
+			if strings.HasSuffix(c.Result, "BAD_VALUE") && got == "ok" && len(r.Defects) == 0 {
+				t.Errorf("%q: the broken value isn't told of", c.Record)
+			}
+		} else if got == want {
+			same++
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s (%v)", c.Record, got, want, r.Defects)
+		}
+	}
+	t.Logf("OpenDMARC records: %d of %d, %d deviations", same, len(cases), len(recordDeviations))
+	if len(cases) != 19 || same+len(recordDeviations) != len(cases) {
+		t.Errorf("%d cases, %d as there, %d deviations", len(cases), same, len(recordDeviations))
+	}
+}
+
+// TestOpenDMARCAlignment compares the domains of OpenDMARC's set.
+func TestOpenDMARCAlignment(t *testing.T) {
+	var cases []struct {
+		A, B, Mode string
+		Aligned    bool
+	}
+	if err := json.Unmarshal(shared(t, "dmarc-opendmarc/alignment.json"), &cases); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		m := Relaxed
+		if c.Mode == "STRICT" {
+			m = Strict
+		}
+		if got := (*Suffixes)(nil).aligned(c.A, c.B, m); got != c.Aligned {
+			t.Errorf("%s and %s, %s: got %v, want %v", c.A, c.B, c.Mode, got, c.Aligned)
+		}
+	}
+	if len(cases) != 10 {
+		t.Errorf("%d cases, want 10", len(cases))
+	}
+}
+
+// plainRecord is what "v=DMARC1; p=none" says.
+func plainRecord(text string, change func(*Record)) Record {
+	r := Record{Text: text, Policy: Monitor, SPF: Relaxed, DKIM: Relaxed, Percent: 100, Failure: "0", Interval: 86400}
+	if change != nil {
+		change(&r)
+	}
+	return r
+}
+
+func TestParseRecord(t *testing.T) {
+	for text, change := range map[string]func(*Record){
+		"v=DMARC1; p=none":         nil,
+		"v=DMARC1;p=none;":         nil,
+		" v = DMARC1 ; p = none ;": nil,
+		"V=DMARC1; P=NONE;;":       nil,
+		"v=DMARC1; p=Reject; sp=Quarantine; np=none": func(r *Record) {
+			r.Policy, r.Subdomain, r.NotExist = Reject, Quarantine, Monitor
+		},
+		"v=DMARC1; rua=mailto:a@example.org; p=reject": func(r *Record) {
+			r.Policy, r.Aggregate = Reject, []URI{{"mailto:a@example.org", 0}}
+		},
+		"v=DMARC1; p=reject; aspf=S; adkim=s; pct=0; ri=0; t=y": func(r *Record) {
+			r.Policy, r.SPF, r.DKIM, r.Percent, r.Interval, r.Testing = Reject, Strict, Strict, 0, 0, true
+		},
+		"v=DMARC1; p=none; fo=1:d:s; rf=afrf": func(r *Record) { r.Failure = "1:d:s" },
+		"v=DMARC1; p=none; rf=iodef; fo=1:x": func(r *Record) {
+			r.Failure, r.Defects = "1", []string{"rf=iodef is not valid", "fo=1:x is not valid"}
+		},
+		"v=DMARC1; p=none; pct=50%": func(r *Record) { r.Defects = []string{"pct=50% is not valid"} },
+		"v=DMARC1; p=none; pct=-1":  func(r *Record) { r.Defects = []string{"pct=-1 is not valid"} },
+		"v=DMARC1; p=none; p=reject": func(r *Record) {
+			r.Defects = []string{"p= occurs twice, the first counts"}
+		},
+		"v=DMARC1; p=none; hello; x=y": func(r *Record) { r.Defects = []string{`" hello" is no tag`} },
+		"v=DMARC1; p=none; rua=mailto:a@example.org!10m, https://example.org/r!2k ,mailto:b@example.org!x": func(r *Record) {
+			r.Aggregate = []URI{{"mailto:a@example.org", 10 << 20}, {"https://example.org/r", 2 << 10}}
+			r.Defects = []string{"rua=mailto:a@example.org!10m, https://exampl is not valid"}
+		},
+		// RFC 7489, section 6.6.3, step 6.
+		"v=DMARC1; rua=mailto:a@example.org": func(r *Record) { r.Substitute, r.Aggregate = true, []URI{{"mailto:a@example.org", 0}} },
+		"v=DMARC1; p=reject; sp=bob; rua=mailto:a@example.org": func(r *Record) {
+			r.Substitute, r.Aggregate, r.Defects = true, []URI{{"mailto:a@example.org", 0}}, []string{"sp=bob is not valid"}
+		},
+	} {
+		got, err := ParseRecord([]string{"other", text, "v=spf1 -all"})
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+		} else if diff := cmp.Diff(plainRecord(text, change), got); diff != "" {
+			t.Errorf("%q: -want +got\n%s", text, diff)
+		}
+	}
+	for _, c := range []struct {
+		texts []string
+		want  error
+	}{
+		{nil, ErrNoRecord},
+		{[]string{"p=none; v=DMARC1"}, ErrNoRecord},
+		{[]string{"v=DMARC2; p=none"}, ErrNoRecord},
+		{[]string{"v=dmarc1; p=none"}, ErrNoRecord},
+		{[]string{"v=DMARC1 p=none"}, ErrNoRecord},
+		{[]string{"v=DMARC1; p=none", "v=DMARC1; p=reject"}, ErrSeveral},
+		{[]string{"v=DMARC1"}, ErrPolicy},
+		{[]string{"v=DMARC1; p=bob"}, ErrPolicy},
+		{[]string{"v=DMARC1; p=none; sp=bob"}, ErrPolicy},
+		{[]string{"v=DMARC1; p=none; sp=bob; rua=ftp"}, ErrPolicy},
+		{[]string{"v=DMARC1; p=none;" + strings.Repeat(" ", maxRecord)}, ErrTooLong},
+	} {
+		if _, err := ParseRecord(c.texts); !errors.Is(err, c.want) {
+			t.Errorf("%.60q: got %v, want %v", c.texts, err, c.want)
+		}
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	for _, s := range []string{"v=DMARC1; p=none", "v=DMARC1;p=reject;sp=none;np=none;rua=mailto:a@example.org!10m,https://example.org;fo=1:d;pct=5;ri=1;t=y", "v=DMARC1;;;=;p"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		r, err := ParseRecord([]string{s})
+		if err != nil && !errors.Is(err, ErrPolicy) {
+			return
+		}
+		if err == nil && r.Policy == NoPolicy || r.Percent < 0 || r.Percent > 100 || r.Interval < 0 || len(r.Defects) > maxDefects || len(r.Aggregate) > maxURIs {
+			t.Fatalf("%q: %+v", s, r)
+		}
+		for _, d := range append(r.Defects, r.Text) {
+			if printable(d, len(d)) != d {
+				t.Fatalf("not printable: %q", d)
+			}
+		}
+	})
+}

@@ -1,0 +1,108 @@
+package dmarc
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/idna"
+)
+
+// pslDeviations are the cases of the list's own test that the list that is built in
+// answers otherwise, since it is older. There are none.
+var pslDeviations = map[string]string{}
+
+// TestPublicSuffixes runs the test of the list with the list that is built in and with
+// the one that lies beside the test.
+func TestPublicSuffixes(t *testing.T) {
+	text := string(shared(t, "psl/tests/test_psl.txt"))
+	list, err := ParseSuffixes(strings.NewReader(string(shared(t, "psl/public_suffix_list.dat"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list.rules) < 9000 {
+		t.Errorf("%d rules, want more than 9000", len(list.rules))
+	}
+	check := regexp.MustCompile(`^checkPublicSuffix\((null|'[^']*'), (null|'[^']*')\);`)
+	n := 0
+	for line := range strings.Lines(text) {
+		if strings.HasPrefix(line, "//") || strings.TrimSpace(line) == "" {
+			continue
+		}
+		m := check.FindStringSubmatch(line)
+		if m == nil {
+			t.Errorf("can't read %q", line)
+			continue
+		}
+		n++
+		name, want := unquote(m[1]), unquote(m[2])
+		if a, err := idna.Lookup.ToASCII(want); err == nil {
+			want = a
+		}
+		if got := list.OrgDomain(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+		builtIn := want
+		if d, ok := pslDeviations[name]; ok {
+			builtIn = d
+		}
+		if got := (*Suffixes)(nil).OrgDomain(name); got != builtIn {
+			t.Errorf("%q, built in: got %q, want %q", name, got, builtIn)
+		}
+	}
+	t.Logf("public suffixes: %d cases with both lists, %d deviations of the one that is built in", n, len(pslDeviations))
+	if n < 70 {
+		t.Errorf("only %d cases", n)
+	}
+}
+
+func unquote(s string) string {
+	if s == "null" {
+		return ""
+	}
+	return strings.Trim(s, "'")
+}
+
+// TestSuffixes reads a list of our own.
+func TestSuffixes(t *testing.T) {
+	s, err := ParseSuffixes(strings.NewReader("// a comment\r\ncom\nuk\nco.uk and more\n*.ck\n!www.ck\n*.b.example\n\nbücher.example\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"com": "", "a.com": "a.com", "A.B.COM.": "b.com", "co.uk": "", "a.b.co.uk": "b.co.uk", "a.b.uk": "b.uk",
+		"ck": "", "x.ck": "", "a.x.ck": "a.x.ck", "www.ck": "www.ck", "a.www.ck": "www.ck",
+		"example": "", "b.example": "b.example", "x.b.example": "", "y.x.b.example": "y.x.b.example",
+		"net": "", "a.net": "a.net", "x.bücher.example": "x.xn--bcher-kva.example", "xn--bcher-kva.example": "",
+		"": "", ".com": "", "a..com": "", "a b.com": "", "user@a.com": "", "[192.0.2.1]": "",
+	} {
+		if got := s.OrgDomain(name); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+	for _, bad := range []string{"", "// nothing\n", "a..b\n", "*.*.com\n", "a\\b\n", strings.Repeat("x", 5000)} {
+		if _, err := ParseSuffixes(strings.NewReader(bad)); err == nil {
+			t.Errorf("%.40q was taken", bad)
+		}
+	}
+}
+
+func FuzzSuffixes(f *testing.F) {
+	f.Add("com\n*.ck\n!www.ck\n// x\n", "a.www.ck")
+	f.Fuzz(func(t *testing.T, list, name string) {
+		s, err := ParseSuffixes(strings.NewReader(list))
+		if err != nil {
+			return
+		}
+		org := s.OrgDomain(name)
+		if org == "" {
+			return
+		}
+		if again := s.OrgDomain(org); again != org {
+			t.Fatalf("%q: %q, then %q", name, org, again)
+		}
+		if !s.aligned(name, org, Relaxed) {
+			t.Fatalf("%q is not aligned with %q", name, org)
+		}
+	})
+}
