@@ -6,7 +6,16 @@ import (
 	"strings"
 )
 
-// A composite is a symbol that stands for an expression over other symbols.
+// A Composite declares a symbol that stands for an expression over other symbols.
+type Composite struct {
+	Symbol     *Symbol
+	Expression string // as in a configuration
+	// Policy says what happens to the symbols that make it hold: "remove_all",
+	// "remove_weight", "remove_symbol" or "leave".
+	Policy string
+}
+
+// A composite is a Composite in force.
 type composite struct {
 	symbol *Symbol
 	expr   expr
@@ -23,6 +32,21 @@ const (
 	removeSymbol removal = "remove_symbol" // their place only
 	leave        removal = "leave"         // nothing
 )
+
+// valid tells what is wrong with a declaration.
+func (c *Composite) valid() error {
+	if err := c.Symbol.valid(); err != nil {
+		return err
+	}
+	if _, err := parseExpr(c.Expression); err != nil {
+		return fmt.Errorf("composite %s: %w", c.Symbol.Name, err)
+	}
+	switch removal(c.Policy) {
+	case removeAll, removeWeight, removeSymbol, leave:
+		return nil
+	}
+	return fmt.Errorf("composite %s: unknown policy %q", c.Symbol.Name, c.Policy)
+}
 
 // takes tells what is taken from a part. A prefix in the expression comes before the
 // policy.

@@ -5,12 +5,14 @@ type Description struct {
 	Name    string
 	Doc     string    // a sentence
 	Symbols []*Symbol // all but those that its configuration names
+	// Composites are symbols for what its symbols mean together with others.
+	Composites []Composite
 }
 
 // Describe returns what a check says of itself.
 func Describe(c Check) Description {
 	f := c.facts()
-	return Description{Name: f.name, Doc: f.doc, Symbols: f.symbols}
+	return Description{Name: f.name, Doc: f.doc, Symbols: f.symbols, Composites: f.combined}
 }
 
 // A Listing is a symbol that a message may get, with what it counts for.

@@ -119,6 +119,15 @@ func (g *grapher) fact(n *node, names map[string]bool, symbols map[string]string
 			g.fail("check %s: %w", n.name, err)
 		}
 	}
+	for _, c := range n.combined {
+		if other, twice := symbols[c.Symbol.Name]; twice {
+			g.fail("composite %s is declared by %s and by %s", c.Symbol.Name, other, n.name)
+		}
+		symbols[c.Symbol.Name] = n.name
+		if err := c.valid(); err != nil {
+			g.fail("check %s: %w", n.name, err)
+		}
+	}
 }
 
 // visit appends a node to the order, behind those that it reads.

@@ -64,7 +64,7 @@ func engine(t testing.TB, text string, list ...scan.Check) *scan.Engine {
 
 // judge scans an empty message.
 func judge(ctx context.Context, e *scan.Engine) *scan.Report {
-	return e.Scan(ctx, &mail.Envelope{}, mail.Parse(nil, mail.DefaultLimits))
+	return e.Scan(ctx, &mail.Envelope{}, mail.Parse(nil, mail.DefaultLimits), scan.Aids{})
 }
 
 // render writes a report without what differs from run to run.
@@ -339,7 +339,7 @@ func BenchmarkScan(b *testing.B) {
 	m := mail.Parse(nil, mail.DefaultLimits)
 	b.ReportAllocs()
 	for b.Loop() {
-		e.Scan(context.Background(), &mail.Envelope{}, m)
+		e.Scan(context.Background(), &mail.Envelope{}, m, scan.Aids{})
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 type Pass struct {
 	Envelope *mail.Envelope
 	Message  *mail.Message
+	Aids     Aids
 
 	node     *node
 	run      *run
 	findings []Finding
 	demand   *Passthrough
-	sender   string
+	auth     auth
 }
 
 // Report notes that a symbol was seen, with the evidence. A symbol may be reported
@@ -55,10 +56,6 @@ func (p *Pass) demands(d Passthrough) {
 		p.demand = &d
 	}
 }
-
-// Authenticate notes the sender's domain, in lower case, which SPF or DKIM has proved. Of
-// several checks the first in order counts.
-func (p *Pass) Authenticate(domain string) { p.sender = domain }
 
 // result returns the result of another check.
 func (p *Pass) result(c Check) (any, error) {

@@ -88,7 +88,7 @@ func TestRefresh(t *testing.T) {
 		if s.fault == "" && err != nil || s.fault != "" && (err == nil || err.Error() != s.fault) {
 			t.Errorf("step %d: got %v, want %q", i, err, s.fault)
 		}
-		r := e.Scan(t.Context(), &mail.Envelope{}, mail.Parse(nil, mail.DefaultLimits))
+		r := e.Scan(t.Context(), &mail.Envelope{}, mail.Parse(nil, mail.DefaultLimits), scan.Aids{})
 		var names []string
 		for _, f := range r.Findings {
 			names = append(names, f.Symbol.Name)

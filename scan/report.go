@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"rmilter/internal/authres"
+	"rmilter/internal/dmarc"
 	"rmilter/internal/mail"
 )
 
@@ -87,8 +89,17 @@ type Report struct {
 	Failed      map[string]error // checks that gave no answer, by name; nil when none
 	Times       []Timing         // of the checks that ran
 	Took        time.Duration    // wall time of the scan
-	// Sender is the sender's domain as far as it is authenticated; "" when it isn't.
+	// Sender is the registered domain of From if SPF or DKIM proves it; "" otherwise.
 	Sender string
+	// Reply is what Envelope.Thread.Reply is worth: an answer whose author isn't
+	// authenticated only claims to be one.
+	Reply mail.ReplyKind
+	// Auth is what an Authentication-Results field has to say, in its order; empty for
+	// our own mail.
+	Auth []authres.Result
+	// DMARC is what an aggregate report counts for this message, with what DMARC alone
+	// has done as its Disposition; nil when nobody wants to know.
+	DMARC *dmarc.Row
 
 	late chan struct{}
 }
@@ -115,7 +126,7 @@ func (t Thresholds) Action(score float64) Action {
 type Scanner interface {
 	// Scan always returns a report; checks that could not answer by ctx's
 	// deadline are listed in Failed.
-	Scan(ctx context.Context, e *mail.Envelope, m *mail.Message) *Report
+	Scan(ctx context.Context, e *mail.Envelope, m *mail.Message, aids Aids) *Report
 	// Weights returns the weights in force.
 	Weights() *Weights
 	// Symbols returns what a message may get.

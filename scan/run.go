@@ -41,7 +41,7 @@ type state struct {
 	result   any
 	findings []Finding
 	demand   *Passthrough
-	sender   string
+	auth     auth
 	took     time.Duration
 }
 
@@ -49,11 +49,11 @@ type state struct {
 // for the network beside them. A check that takes longer than its time, or that is
 // not through when ctx ends, is left alone and listed in Failed; what it finds later
 // is dropped.
-func (e *Engine) Scan(ctx context.Context, env *mail.Envelope, m *mail.Message) *Report {
+func (e *Engine) Scan(ctx context.Context, env *mail.Envelope, m *mail.Message, aids Aids) *Report {
 	start := e.env.Now()
 	r := &run{engine: e, ctx: ctx, passes: make([]Pass, len(e.nodes)), done: make([]chan struct{}, len(e.nodes)), states: make([]state, len(e.nodes)), missing: len(e.nodes), over: make(chan struct{})}
 	for i, n := range e.nodes {
-		r.passes[i] = Pass{Envelope: env, Message: m, node: n, run: r}
+		r.passes[i] = Pass{Envelope: env, Message: m, Aids: aids, node: n, run: r}
 	}
 	r.begin()
 	r.wait()
@@ -197,7 +197,7 @@ func (r *run) settle(n *node, s state) {
 		return
 	}
 	if s.err != nil {
-		s.result, s.findings, s.demand, s.sender = nil, nil, nil, ""
+		s.result, s.findings, s.demand, s.auth = nil, nil, nil, auth{}
 	}
 	s.over = true
 	*old = s
@@ -215,7 +215,7 @@ func (r *run) guarded(ctx context.Context, n *node) (s state) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	p := &r.passes[n.index]
 	defer func() {
-		s.findings, s.demand, s.sender = p.findings, p.demand, p.sender
+		s.findings, s.demand, s.auth = p.findings, p.demand, p.auth
 		if v := recover(); v != nil {
 			s.err = &PanicError{Value: v, Stack: debug.Stack()}
 		}
@@ -251,9 +251,7 @@ func (r *run) report() *Report {
 		if s.demand != nil && (rep.Passthrough == nil || s.demand.Action > rep.Passthrough.Action) {
 			rep.Passthrough = s.demand
 		}
-		if rep.Sender == "" {
-			rep.Sender = s.sender
-		}
+		rep.add(&s.auth)
 		rep.Times = append(rep.Times, Timing{n.name, s.took})
 	}
 	return rep

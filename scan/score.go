@@ -110,7 +110,10 @@ func (t *tally) add(f Finding) {
 	if !ok {
 		return
 	}
-	weight := score * f.Strength
+	weight := 0.0
+	if f.Strength != 0 { // no "-0.00"
+		weight = score * f.Strength
+	}
 	i, again := t.at[f.Symbol.Name]
 	if !again {
 		t.at[f.Symbol.Name] = len(t.rows)

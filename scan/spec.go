@@ -22,6 +22,9 @@ type Spec[C, R any] struct {
 	// Symbols are all that the check may report. A Runner with a method
 	// Symbols() []*Symbol adds those that its configuration names; see Refresher, too.
 	Symbols []*Symbol
+	// Composites are symbols for what the check's symbols mean together with others. The
+	// configuration can change them as it can its own.
+	Composites []Composite
 	// Reads are the checks whose results it looks at (see Result). The engine runs them
 	// before it, but it runs whether they gave an answer or not.
 	Reads []Check
@@ -36,6 +39,8 @@ type Spec[C, R any] struct {
 	// Options declares the options of a configuration; nil means none. Every check has
 	// the option enabled besides.
 	Options func(*C) []ucl.Option
+	// Ignored are words of rspamd's section of the same name that mean nothing here.
+	Ignored []ucl.Ignored
 	// Top declares options outside of any section; nil means none.
 	Top func(*C) []ucl.Option
 	// Sections declares blocks within the section; nil means none.
@@ -82,6 +87,7 @@ type Check interface {
 type facts struct {
 	name, doc string
 	symbols   []*Symbol
+	combined  []Composite
 	reads     []Check
 	network   bool
 	timeout   time.Duration
@@ -104,7 +110,7 @@ type runner struct {
 }
 
 func (s *Spec[C, R]) facts() facts {
-	f := facts{s.Name, s.Doc, s.Symbols, s.Reads, s.Network, s.Timeout}
+	f := facts{s.Name, s.Doc, s.Symbols, s.Composites, s.Reads, s.Network, s.Timeout}
 	if f.timeout <= 0 {
 		f.timeout = DefaultTimeout
 	}
@@ -120,7 +126,7 @@ func (s *Spec[C, R]) configure() configured {
 	*enabled = true
 	section := &ucl.Section{Name: s.Name, Doc: s.Doc, Options: []ucl.Option{
 		{Name: "enabled", Value: enabled, Doc: "Whether the check runs."},
-	}}
+	}, Ignored: s.Ignored}
 	if s.Options != nil {
 		section.Options = append(section.Options, s.Options(conf)...)
 	}

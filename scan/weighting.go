@@ -60,6 +60,19 @@ func (w *weighting) init(nodes []*node) {
 	for name, limit := range defaultCaps() {
 		w.group(name).cap = limit
 	}
+	for _, n := range nodes {
+		for _, declared := range n.combined {
+			w.declare(declared)
+		}
+	}
+}
+
+// declare takes the composite of a check; Validate has seen that it is right.
+func (w *weighting) declare(d Composite) {
+	c := w.composite(d.Symbol.Name)
+	c.score, c.group, c.doc, c.policy = ucl.Float(d.Symbol.Score), ucl.String(d.Symbol.Group), ucl.String(d.Symbol.Doc), removal(d.Policy)
+	c.expression.expr, _ = parseExpr(d.Expression)
+	c.expression.text = d.Expression
 }
 
 // sections declares the options.

@@ -214,9 +214,12 @@ func TestScored(t *testing.T) {
 		if s.mta.Name() == "sendmail" {
 			got = last(got, "X-Spam")
 		}
-		same(t, "delivered", got, want)
+		if v := values(got, "X-Rmilter-Greylist"); len(v) != 1 {
+			t.Errorf("X-Rmilter-Greylist: %q, want one", v)
+		}
+		same(t, "delivered", without(got, "X-Rmilter-Greylist"), want)
 		a := d.account(t, "mid", l.messageID())
-		a.check(t, "action", "add header")
+		a.check(t, "action", "add header", "grey", "warmup")
 		if !strings.Contains(a["sym"], "SPOOF_DISPLAY_NAME(8.00){sender.example,example.com}") {
 			t.Errorf("got symbols %s, want SPOOF_DISPLAY_NAME among them", a["sym"])
 		}

@@ -21,6 +21,7 @@ $GO build -o "$dir/milterload" ./test/milterload
 cat >"$dir/rmilter.conf" <<CONF
 bind_socket = inet:0@127.0.0.1;
 control_socket = $dir/control.sock;
+dns { nameserver = "127.0.0.1:9"; }
 worker "controller" { bind_socket = "127.0.0.1:0"; }
 worker "normal" { bind_socket = []; }
 data_dir = $dir/data;

@@ -82,7 +82,7 @@ func startDaemon(t *testing.T, s setup) *daemon {
 		Watchdog: s.watchdog,
 		Output:   &d.log,
 	}
-	d.conf = fmt.Sprintf("log = stderr;\ngtube_patterns = all;\ncontrol_socket = \"%s/control.sock\";\nworker \"controller\" { bind_socket = \"127.0.0.1:0\"; } worker \"normal\" { bind_socket = []; }\n", dir) + s.conf
+	d.conf = fmt.Sprintf("log = stderr;\ngtube_patterns = all;\ncontrol_socket = \"%s/control.sock\";\ndns { nameserver = \"127.0.0.1:9\"; }\nworker \"controller\" { bind_socket = \"127.0.0.1:0\"; } worker \"normal\" { bind_socket = []; }\n", dir) + s.conf
 	path := filepath.Join(dir, "milter.sock")
 	switch {
 	case s.held && s.unix:

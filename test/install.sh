@@ -10,7 +10,7 @@ cache=${RMILTER_TEST_CACHE:-/var/cache/rmilter-test}
 sendmail=$cache/sendmail/usr/libexec/sendmail/sendmail
 rspamadm=$cache/rspamd/usr/bin/rspamadm
 rspamc=$cache/rspamd/usr/bin/rspamc
-packages="postfix m4 make gcc libc6-dev procps util-linux hostname redis-server redis-sentinel redis-tools"
+packages="postfix m4 make gcc libc6-dev procps util-linux hostname redis-server redis-sentinel redis-tools python3-authres opendkim opendkim-tools python3-dkim python3-nacl libmail-dkim-perl"
 
 missing_packages() {
 	for p in $packages; do

@@ -68,7 +68,7 @@ func startLoaded(t *testing.T) *loaded {
 			t.Fatalf("%s does not build: %v\n%s", name, err, out)
 		}
 	}
-	d.conf = fmt.Sprintf("log = stderr;\ngtube_patterns = all;\ncontrol_socket = %q;\nworker \"controller\" { bind_socket = []; } worker \"normal\" { bind_socket = []; }\nbind_socket = \"unix:%s\";\ntempdir = %q;\n",
+	d.conf = fmt.Sprintf("log = stderr;\ngtube_patterns = all;\ncontrol_socket = %q;\ndns { nameserver = \"127.0.0.1:9\"; }\nworker \"controller\" { bind_socket = []; } worker \"normal\" { bind_socket = []; }\nbind_socket = \"unix:%s\";\ntempdir = %q;\n",
 		d.path("control.sock"), d.path("milter.sock"), dir)
 	d.addr = d.path("milter.sock")
 	d.configure(t, "")
@@ -195,8 +195,16 @@ func (d *loaded) message(c *miltertest.Conn, n, m int) error {
 		return fmt.Errorf("%s: %w", id, err)
 	}
 	got := strings.TrimSpace(idTag.ReplaceAllString(r.String(), ""))
+	told := 0
 	for _, e := range r.Edits {
+		if e.Name == "Authentication-Results" {
+			told++
+			continue
+		}
 		got += " " + e.Name + ":" + e.Value
+	}
+	if passes := strings.HasPrefix(got, "continue"); told > 1 || (told == 1) != passes {
+		d.t.Errorf("%s: %d fields Authentication-Results, want one in what goes on: %q", id, told, got)
 	}
 	want := []string{"continue"}
 	if isSpam {
@@ -295,7 +303,7 @@ func breakages() []breakage {
 	return []breakage{
 		{"two faults", func(d *loaded) error {
 			return d.write("rmilter.conf", d.conf+"no_such_option = 1;\nmax_size = many;\n")
-		}, []string{`/rmilter.conf:7:1: `, `/rmilter.conf:8:12: `}},
+		}, []string{`/rmilter.conf:8:1: `, `/rmilter.conf:9:12: `}},
 		{"cut off", func(d *loaded) error {
 			return d.write("rmilter.conf", d.conf+"spamd {\n")
 		}, []string{`/rmilter.conf:\d+:\d+: `}},
@@ -304,7 +312,7 @@ func breakages() []breakage {
 		}, []string{`/rmilter.conf.d/50-x.conf:1:9: `}},
 		{"include gone", func(d *loaded) error {
 			return d.write("rmilter.conf", d.conf+".include \"$CONFDIR/gone.conf\"\n")
-		}, []string{`/rmilter.conf:7:\d+: `}},
+		}, []string{`/rmilter.conf:8:\d+: `}},
 		{"include loop", func(d *loaded) error {
 			return errors.Join(d.write("loop.conf", ".include \"$CONFDIR/loop.conf\"\n"), d.write("rmilter.conf", d.conf+".include \"$CONFDIR/loop.conf\"\n"))
 		}, []string{`/loop.conf:1:\d+: `}},

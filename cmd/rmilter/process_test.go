@@ -27,7 +27,7 @@ func TestLogReaderGone(t *testing.T) {
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "rmilter.conf")
 	socket := filepath.Join(dir, "milter.sock")
-	text := fmt.Sprintf("bind_socket = \"unix:%s\";\ncontrol_socket = \"\";\nworker \"controller\" { bind_socket = \"127.0.0.1:0\"; } worker \"normal\" { bind_socket = []; }\ndata_dir = %q;\nlog = stderr;\n", socket, dir)
+	text := fmt.Sprintf("bind_socket = \"unix:%s\";\ncontrol_socket = \"\";\ndns { nameserver = \"127.0.0.1:9\"; }\nworker \"controller\" { bind_socket = \"127.0.0.1:0\"; } worker \"normal\" { bind_socket = []; }\ndata_dir = %q;\nlog = stderr;\n", socket, dir)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -18,9 +18,11 @@ import (
 	"strings"
 
 	"rmilter/greylist"
+	"rmilter/internal/dns"
 	"rmilter/internal/filter"
 	"rmilter/internal/policy"
 	"rmilter/internal/replies"
+	"rmilter/internal/signing"
 	"rmilter/internal/store/redis"
 	"rmilter/internal/ucl"
 	"rmilter/ratelimit"
@@ -39,6 +41,8 @@ type Config struct {
 	Greylist greylist.Config
 	Limits   ratelimit.Config
 	Replies  replies.Config
+	DKIM     signing.Config
+	DNS      dns.Config
 	Later    Later  // read and checked, not served by this version
 	Hash     string // six hex digits over the names and texts of all files
 
@@ -61,6 +65,8 @@ func Default() *Config {
 	c := &Config{
 		Filter: filter.DefaultConfig(), Policy: policy.DefaultConfig(), Scan: scan.NewConfig(checks.All()), Server: DefaultServer(),
 		Redis: redis.DefaultConfig(), Greylist: greylist.DefaultConfig(), Limits: ratelimit.DefaultConfig(), Replies: replies.DefaultConfig(),
+		DKIM:  signing.DefaultConfig(),
+		DNS:   dns.DefaultConfig(),
 		Later: DefaultLater(),
 	}
 	c.top = c.sections()
@@ -147,7 +153,7 @@ func within(s *ucl.Section, path string) (sub *ucl.Section, rest string) {
 func (c *Config) sections() *ucl.Section {
 	top := &ucl.Section{Doc: "Options outside of any section."}
 	for _, list := range [][]*ucl.Section{c.Server.Sections(), c.Filter.Sections(), c.Policy.Sections(), c.Greylist.Sections(), c.Limits.Sections(),
-		c.Replies.Sections(), c.Redis.Sections(), c.Scan.Sections(), c.Later.Sections(), rspamd(), old()} {
+		c.Replies.Sections(), c.Redis.Sections(), c.DKIM.Sections(), c.DNS.Sections(), c.Scan.Sections(), c.Later.Sections(), rspamd(), old()} {
 		for _, s := range list {
 			merge(top, s)
 		}

@@ -107,9 +107,11 @@ func TestContradictions(t *testing.T) {
 		{"greylisting by a default", "greylisting { timeout = 2d; }", "1:15: timeout: with expire = 1d and timeout = 2d nobody passes, as each is forgotten before its time is over; expected an expire that is longer"},
 		{"greylisting", "greylisting { timeout = 1h; expire = 2h; }", ""},
 
-		{"dkim without domain", "dkim { sign_alg = sha256; }", "1:8: sign_alg: the section has no domain, so nothing is signed; expected domain { key; domain; selector; }"},
-		{"dkim off", "dkim { enable = no; sign_alg = sha256; }", ""},
-		{"dkim", "dkim { sign_alg = sha256; " + key + "}", ""},
+		{"dkim without domain", "dkim { body_canon = simple; }", "1:8: body_canon: the section has no domain, so nothing is signed; expected domain { key; domain; selector; }"},
+		{"dkim off", "dkim { enable = no; body_canon = simple; }", ""},
+		{"dkim", "dkim { body_canon = simple; " + key + "}", ""},
+		{"dkim, no domain", "dkim { domain { domain = \"exam ple\"; key = /k; selector = s } domain { domain = \".example.org\"; key = /k; selector = s } domain { domain = \"bücher.example\"; key = /k; selector = s } }",
+			`1:17: domain: "exam ple" is no domain and no part of one, so it never signs; expected one such as example.com`},
 		{"dkim, a key twice", "dkim {\n domain a { key = /a; selector = s }\n domain { domain = A; key = /b; selector = s }\n domain a { key = /c; selector = t }\n}", `3:23: key: "a" with selector "s" has the key "/a" already; expected one`},
 
 		{"clamav without servers", "clamav { on_error = accept; }", "1:10: on_error: the section names no servers, so nothing is scanned for viruses; expected servers = HOST:3310"},

@@ -10,8 +10,6 @@ import (
 // serve yet.
 type Later struct {
 	ClamAV ClamAV
-	DKIM   DKIM
-	DNS    DNS
 	Trace  Trace
 }
 
@@ -19,13 +17,11 @@ type Later struct {
 func DefaultLater() Later {
 	return Later{
 		ClamAV: DefaultClamAV(),
-		DKIM:   DefaultDKIM(),
-		DNS:    DefaultDNS(),
 		Trace:  DefaultTrace(),
 	}
 }
 
 // Sections declares the options; see package ucl.
 func (c *Later) Sections() []*ucl.Section {
-	return slices.Concat(c.DNS.Sections(), c.DKIM.Sections(), c.ClamAV.Sections(), c.Trace.Sections())
+	return slices.Concat(c.ClamAV.Sections(), c.Trace.Sections())
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"rmilter/internal/signing"
 	"rmilter/internal/store/redis"
 	"rmilter/internal/ucl"
 )
@@ -148,11 +149,10 @@ func oldLines() []oldLine {
 		{"dkim", "enable", "off", "", "no"},
 		{"dkim", "header_canon", "simple", "", "simple"},
 		{"dkim", "body_canon", "simple", "", "simple"},
-		{"dkim", "sign_alg", "sha256", "", "sha256"},
-		{"dkim", "sign_alg", "sha1", "", "sign_alg: sha1 is forbidden by RFC 8301; sha256 is taken"},
-		{"dkim", "auth_only", "no", "", "no"},
+		{"dkim", "sign_alg", "sha1", "", "sign_alg has no effect: RFC 8301 forbids sha1; sha256 is taken"},
+		{"dkim", "auth_only", "no", "", "auth_only has no effect: the mail of strangers is never signed, whoever they say they are; name hosts of yours in sign_networks"},
 		{"dkim", "sign_networks", "192.168.0.0/16", "", "192.168.0.0/16"},
-		{"dkim", "fold_header", "yes", "", "yes"},
+		{"dkim", "fold_header", "no", "", "fold_header has no effect: signatures are always folded"},
 		{"dkim", "rspamd_sign", "yes", "", "rspamd_sign has no effect: rmilter signs itself; use domain { }"},
 		{"dkim domain", "key", "/etc/dkim/dkim_example.key", "", `"/etc/dkim/dkim_example.key"`},
 		{"dkim domain", "key", `"/etc/dkim/key_with_underscores"`, "", `"/etc/dkim/key_with_underscores"`},
@@ -334,18 +334,6 @@ func TestLaterDefaults(t *testing.T) {
 	const want = `    trace_symbol = "";  # not served by this version
     trace_addr = "";  # not served by this version
 }
-dns {  # not served by this version
-    nameserver = [];
-}
-dkim {  # not served by this version
-    enable = yes;
-    header_canon = relaxed;
-    body_canon = relaxed;
-    sign_alg = sha256;
-    auth_only = yes;
-    sign_networks = [];
-    fold_header = no;
-}
 clamav {  # not served by this version
     servers = [];
     on_error = tempfail;
@@ -359,7 +347,7 @@ clamav {  # not served by this version
 `
 	c := Default()
 	var got strings.Builder
-	for _, name := range []string{"spamd", "dns", "dkim", "clamav"} {
+	for _, name := range []string{"spamd", "clamav"} {
 		got.WriteString(dump(t, c, name))
 	}
 	text := got.String()
@@ -412,7 +400,6 @@ spamd { spamd_greylist = no; }
 func TestLaterFields(t *testing.T) {
 	c, _, err := load(files("/etc/rmilter.conf", `
 dns { nameserver = "127.0.0.1", [::1]:5353; }
-dkim { domain { key = /etc/dkim; domain = "*"; selector = "dkim"; }; domain "Example.com" { key = /k; selector = s } }
 clamav { servers = /run/clamd.ctl; on_error = accept; }
 `))
 	if err != nil {
@@ -421,53 +408,82 @@ clamav { servers = /run/clamd.ctl; on_error = accept; }
 	l := c.Later
 	want := []any{
 		ucl.Servers{{Host: "127.0.0.1"}, {Host: "::1", Port: 5353}},
-		[]*DKIMDomain{{"/etc/dkim", "*", "dkim"}, {"/k", "example.com", "s"}},
 		ucl.Servers{{Path: "/run/clamd.ctl"}}, AcceptOnError,
 	}
-	got := []any{l.DNS.Nameservers, l.DKIM.Domains, l.ClamAV.Servers, l.ClamAV.OnError}
+	got := []any{c.DNS.Nameservers, l.ClamAV.Servers, l.ClamAV.OnError}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// TestDKIM shows the defaults of signing, that what old files say needlessly is taken
+// silently, and that the blocks of domains arrive and are dumped.
+func TestDKIM(t *testing.T) {
+	const head = `dkim {
+    enable = yes;
+    sign_domain = header;
+    allow_username_mismatch = no;
+    sign_networks = [];
+    header_canon = relaxed;
+    body_canon = relaxed;
+`
+	if got := dump(t, Default(), "dkim"); got != head+"}\n" {
+		t.Errorf("got defaults\n%s\nwant\n%s}", got, head)
+	}
+	c, remarks, err := load(files("/etc/rmilter.conf", `
+dkim {
+  sign_alg = SHA256; auth_only = on; fold_header = yes; rspamd_sign = no;
+  domain { key = /etc/dkim; domain = "*"; selector = "dkim"; }; domain "Example.com" { key = /k; selector = S }
+}
+`))
+	if err != nil || len(remarks) != 0 {
+		t.Fatalf("got remarks %v, error %v, want none", texts(remarks), err)
+	}
+	want := []*signing.Domain{{Key: "/etc/dkim", Domain: "*", Selector: "dkim"}, {Key: "/k", Domain: "example.com", Selector: "s"}}
+	if diff := cmp.Diff(want, c.DKIM.Domains); diff != "" {
+		t.Errorf("domains (-want +got):\n%s", diff)
+	}
 	const domains = "    domain {\n        key = \"/etc/dkim\";\n        domain = \"*\";\n        selector = \"dkim\";\n    }\n" +
 		"    domain \"Example.com\" {\n        key = \"/k\";\n        domain = \"example.com\";\n        selector = \"s\";\n    }\n}\n"
-	if got := dump(t, c, "dkim"); !strings.HasSuffix(got, domains) {
-		t.Errorf("got\n%s\nwant at its end\n%s", got, domains)
+	if got := dump(t, c, "dkim"); got != head+domains {
+		t.Errorf("got\n%s\nwant\n%s", got, head+domains)
 	}
 }
 
 // TestLaterFaults has values that these sections refuse.
 func TestLaterFaults(t *testing.T) {
 	for in, want := range map[string]string{
-		"redis { mode = sharded }":                              `mode: "sharded" is not known here; expected single, sentinel or cluster`,
-		"redis { dbname = cache }":                              `dbname: "cache" is not a whole number; expected digits only`,
-		"redis { copy_probability = 101 }":                      `copy_probability: "101" is not a probability; expected 0.0 to 1.0, or up to 100 in percent`,
-		"redis { copy_probability = often }":                    `copy_probability: "often" is not a probability; expected 0.0 to 1.0, or up to 100 in percent`,
-		"redis { servres = a }":                                 `unknown directive "servres" in section redis; did you mean servers?`,
-		"redis { user = a }":                                    `unknown directive "user" in section redis; did you mean username?`,
-		"redis { dbname = -1 }":                                 `dbname: -1 is out of range; expected 0 to 1000000`,
-		"greylisting { enabled = no }":                          `unknown directive "enabled" in section greylisting; did you mean enable?`,
-		"greylisting { expire_white = 20y }":                    `expire_white: 7300d is out of range; expected 0s to 3650d`,
-		"greylisting { whitelist_domain = \"a b\" }":            `whitelist_domain: "a b" is not a domain; expected one such as example.com`,
-		"limits { enabled = no }":                               `unknown directive "enabled" in section limits; did you mean enable?`,
-		"replies { ttl = 1d }":                                  `unknown directive "ttl" in section replies; did you mean expire?`,
-		"replies { expire = 1s }":                               `expire: 1s is out of range; expected 1m to 365d`,
-		"replies { max_known = 0 }":                             `max_known: 0 is out of range; expected 4096 to 10000000`,
-		"clamav { on_error = reject }":                          `on_error: "reject" is not known here; expected accept or tempfail`,
-		"clamav { maxerrors = 0 }":                              `maxerrors: 0 is out of range; expected 1 to 1000000`,
-		"clamav { error_time = ten }":                           `error_time: "ten" is not a time; expected a number with ms, s, m, h, d or w as in 30s`,
-		"greylisting { timeout = 300 }":                         `timeout: the time 300 has no unit; expected ms, s, m, h, d or w: did you mean 300s?`,
-		"limits { limit_to = 20 }":                              `limit_to: "20" is not a limit; expected BURST:RATE as in 20:0.0166, or a number in a time as in "100 / 1h"`,
-		"dkim { sign_alg = md5 }":                               `sign_alg: "md5" is not known here; expected sha256`,
-		"dkim { header_canon = strict }":                        `header_canon: "strict" is not known here; expected simple or relaxed`,
-		"dkim { domain { } }":                                   `section domain is not complete; expected key, domain and selector in it`,
-		"dkim { domain { key = /k } }":                          `section domain is not complete; expected domain and selector in it`,
-		"dkim { domain \"a\" { selector = s } }":                `section domain "a" is not complete; expected key in it`,
-		"dkim { domain { key = k; domain = a; selector = s } }": `key: "k" is not a path; expected one that begins with /`,
-		"dns { nameserver = ns.example.com }":                   `nameserver: "ns.example.com" is not the address of a resolver; expected one such as 127.0.0.1`,
-		"dns { nameserver = /run/dns }":                         `nameserver: "/run/dns" is not the address of a resolver; expected one such as 127.0.0.1`,
-		"metric \"default\" { actions { rejcet = 5 } }":         `unknown directive "rejcet" in section actions; did you mean reject?`,
-		"metric \"default\" { colour = red }":                   `unknown directive "colour" in section metric "default"`,
-		"clasifier { }":                                         `unknown section "clasifier"`,
+		"redis { mode = sharded }":                                     `mode: "sharded" is not known here; expected single, sentinel or cluster`,
+		"redis { dbname = cache }":                                     `dbname: "cache" is not a whole number; expected digits only`,
+		"redis { copy_probability = 101 }":                             `copy_probability: "101" is not a probability; expected 0.0 to 1.0, or up to 100 in percent`,
+		"redis { copy_probability = often }":                           `copy_probability: "often" is not a probability; expected 0.0 to 1.0, or up to 100 in percent`,
+		"redis { servres = a }":                                        `unknown directive "servres" in section redis; did you mean servers?`,
+		"redis { user = a }":                                           `unknown directive "user" in section redis; did you mean username?`,
+		"redis { dbname = -1 }":                                        `dbname: -1 is out of range; expected 0 to 1000000`,
+		"greylisting { enabled = no }":                                 `unknown directive "enabled" in section greylisting; did you mean enable?`,
+		"greylisting { expire_white = 20y }":                           `expire_white: 7300d is out of range; expected 0s to 3650d`,
+		"greylisting { whitelist_domain = \"a b\" }":                   `whitelist_domain: "a b" is not a domain; expected one such as example.com`,
+		"limits { enabled = no }":                                      `unknown directive "enabled" in section limits; did you mean enable?`,
+		"replies { ttl = 1d }":                                         `unknown directive "ttl" in section replies; did you mean expire?`,
+		"replies { expire = 1s }":                                      `expire: 1s is out of range; expected 1m to 365d`,
+		"replies { max_known = 0 }":                                    `max_known: 0 is out of range; expected 4096 to 10000000`,
+		"clamav { on_error = reject }":                                 `on_error: "reject" is not known here; expected accept or tempfail`,
+		"clamav { maxerrors = 0 }":                                     `maxerrors: 0 is out of range; expected 1 to 1000000`,
+		"clamav { error_time = ten }":                                  `error_time: "ten" is not a time; expected a number with ms, s, m, h, d or w as in 30s`,
+		"greylisting { timeout = 300 }":                                `timeout: the time 300 has no unit; expected ms, s, m, h, d or w: did you mean 300s?`,
+		"limits { limit_to = 20 }":                                     `limit_to: "20" is not a limit; expected BURST:RATE as in 20:0.0166, or a number in a time as in "100 / 1h"`,
+		"dkim { domain { key = /k; domain = a; selector = \"a b\" } }": `selector: "a b" is not a selector; expected a word such as dkim`,
+		"dkim { sign_domain = sender }":                                `sign_domain: "sender" is not known here; expected header or envelope`,
+		"dkim { header_canon = strict }":                               `header_canon: "strict" is not known here; expected simple or relaxed`,
+		"dkim { domain { } }":                                          `section domain is not complete; expected key, domain and selector in it`,
+		"dkim { domain { key = /k } }":                                 `section domain is not complete; expected domain and selector in it`,
+		"dkim { domain \"a\" { selector = s } }":                       `section domain "a" is not complete; expected key in it`,
+		"dkim { domain { key = k; domain = a; selector = s } }":        `key: "k" is not a path; expected one that begins with /`,
+		"dns { nameserver = ns.example.com }":                          `nameserver: "ns.example.com" is not the address of a resolver; expected one such as 127.0.0.1`,
+		"dns { nameserver = /run/dns }":                                `nameserver: "/run/dns" is not the address of a resolver; expected one such as 127.0.0.1`,
+		"metric \"default\" { actions { rejcet = 5 } }":                `unknown directive "rejcet" in section actions; did you mean reject?`,
+		"metric \"default\" { colour = red }":                          `unknown directive "colour" in section metric "default"`,
+		"clasifier { }":                                                `unknown section "clasifier"`,
 	} {
 		_, _, err := load(files("/etc/rmilter.conf", in))
 		e, ok := err.(*ucl.Error)
@@ -500,7 +516,7 @@ func TestGeneratedWithoutUnserved(t *testing.T) {
 	if !ok {
 		t.Fatal("the reference has no directives of old files")
 	}
-	for _, word := range []string{"dns {", "dkim {", "clamav {", "metric ", "trace_symbol", "nameserver", "fold_header", "port_timeout"} {
+	for _, word := range []string{"clamav {", "metric ", "trace_symbol", "port_timeout"} {
 		if strings.Contains(Example(), word) || strings.Contains(reference, word) {
 			t.Errorf("%s is in the example or in the reference", word)
 		}

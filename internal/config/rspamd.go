@@ -50,12 +50,12 @@ func metric() *ucl.Section {
 // whitelist.
 func modules() []string {
 	return []string{
-		"aliases", "antivirus", "arc", "asn", "aws_s3", "bayes_expiry", "bimi", "chartable", "clickhouse", "clustering",
-		"contextal", "dkim_signing", "dmarc", "elastic", "emails", "ensure_hostname", "external_relay", "external_services",
+		"aliases", "antivirus", "asn", "aws_s3", "bayes_expiry", "bimi", "chartable", "clickhouse", "clustering",
+		"contextal", "dkim_signing", "elastic", "emails", "ensure_hostname", "external_relay", "external_services",
 		"fann_redis", "force_actions", "forged_recipients", "fuzzy_check", "gpt", "greylist", "hfilter", "history_redis",
 		"http_headers", "ip_score", "known_senders", "llm_embeddings", "maillist", "maps_stats", "metadata_exporter",
 		"metric_exporter", "mid", "milter_headers", "mime_types", "multimap", "mx_check", "neural", "once_received", "p0f",
 		"phishing", "ratelimit", "rbl", "reputation", "rmilter_headers", "rspamd_update",
-		"spamassassin", "spamtrap", "spf", "surbl", "trie", "url_redirector", "url_reputation", "url_suspect", "url_tags",
+		"spamassassin", "spamtrap", "surbl", "trie", "url_redirector", "url_reputation", "url_suspect", "url_tags",
 	}
 }

@@ -40,6 +40,9 @@ func Symbols() string {
 		for _, s := range d.Symbols {
 			groups[s.Group] = append(groups[s.Group], entry{s, d.Name})
 		}
+		for _, c := range d.Composites {
+			groups[c.Symbol.Group] = append(groups[c.Symbol.Group], entry{c.Symbol, d.Name})
+		}
 	}
 	groups[scan.GroupCap.Group] = append(groups[scan.GroupCap.Group], entry{scan.GroupCap, ""})
 	weights := defaultWeights()

@@ -2,9 +2,13 @@ package filter
 
 import (
 	"rmilter/greylist"
+	"rmilter/internal/signing"
 	"rmilter/internal/store"
 	"rmilter/ratelimit"
 )
+
+// Signing returns what signs our mail; nil for nothing.
+func (f *Filter) Signing() *signing.Signing { return f.rules.Signing }
 
 // Greylist returns the rule of greylisting in force, for people to see and change what it
 // knows; nil when it is off.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rmilter/greylist"
+	"rmilter/internal/dns"
 	"rmilter/internal/mail"
 	"rmilter/internal/metrics"
 	"rmilter/internal/policy"
@@ -48,6 +49,9 @@ type Env struct {
 	Now      func() time.Time // the clock
 	NewID    func() string    // a new transaction id: 10 hex digits
 	HardEnd  time.Duration    // the longest from the end of a message to its answer
+
+	// DNS looks names up; nil for no check that needs it.
+	DNS *dns.Resolver
 
 	// What follows is used by Rules besides the scanner and may be nil without such.
 	Stores  *store.Set                                    // what outlives a message
@@ -109,6 +113,7 @@ type Result struct {
 	Shares    []Share        // see Inquiry.Explain
 
 	Greylist greylist.Verdict // what greylisting said; the zero one when it wasn't asked
+	Signed   string           // which keys signed it, or why none did; "" or "-" for strangers' mail
 
 	by *Filter // who judged it
 }
@@ -269,7 +274,7 @@ func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte, settin
 	j := judgement{message: m, skipped: f.skip(e, settings), grey: v.grey}
 	if j.skipped == "" || e.Inspect {
 		e.Thread = f.thread(ctx, v.stores, e, m)
-		j.report = f.scan(ctx, e, m)
+		j.report = f.scan(ctx, e, m, v.evidence)
 		f.withoutSkipped(e, j.report)
 	}
 	j.verdict = f.decide(e, &j, settings)
@@ -297,20 +302,23 @@ func (f *Filter) decide(e *mail.Envelope, j *judgement, settings []policy.Settin
 		Hostname:   f.env.Hostname,
 		DryRun:     bool(f.conf.DryRun) && !e.Inspect,
 		Greylist:   verdictOf(&j.grey),
+		Auth:       authOf(e, j.report),
 	})
 }
 
 // scan asks the scanner and counts, unless it is for an inspection.
-func (f *Filter) scan(ctx context.Context, e *mail.Envelope, m *mail.Message) *scan.Report {
+func (f *Filter) scan(ctx context.Context, e *mail.Envelope, m *mail.Message, ev *evidence) *scan.Report {
+	aids, done := f.aids(e, m, ev)
+	defer done()
 	if e.Inspect {
-		r := f.scanner.Scan(ctx, e, m)
+		r := f.scanner.Scan(ctx, e, m, aids)
 		f.failures(e.ID, r.Failed)
 		return r
 	}
 	start := f.env.Now()
 	f.env.Figures.ScanBegan()
 	defer func() { f.env.Figures.ScanEnded(f.env.Now().Sub(start)) }() // also of one that panics
-	r := f.scanner.Scan(ctx, e, m)
+	r := f.scanner.Scan(ctx, e, m, aids)
 	f.env.Figures.ChecksFailed(len(r.Failed))
 	f.failures(e.ID, r.Failed)
 	return r

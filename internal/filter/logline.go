@@ -56,10 +56,10 @@ func (r *Result) Pairs() []Pair {
 		{"qid", e.QueueID},
 		{"mid", r.MessageID},
 		{"size", strconv.FormatInt(r.Size, 10)},
-		{"auth", "-"},
+		{"auth", r.auth()},
 		{"grey", r.grey()},
 		{"av", "-"},
-		{"dkim_sign", "-"},
+		{"dkim_sign", r.Signed},
 		{"trust", e.Trust.String()},
 		{"ms", strconv.FormatInt(r.Took.Milliseconds(), 10)},
 		{"dry", dry},
@@ -95,6 +95,14 @@ func (r *Result) action() string {
 		return "abort"
 	}
 	return r.Verdict.Action.String()
+}
+
+// auth returns what SPF, DKIM, DMARC and ARC came to.
+func (r *Result) auth() string {
+	if r.Report == nil {
+		return ""
+	}
+	return r.Report.AuthWord()
 }
 
 // grey returns what greylisting said in a word, with the time that a message waited.

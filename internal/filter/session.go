@@ -6,7 +6,6 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"time"
 
 	"rmilter/internal/mail"
 	"rmilter/internal/policy"
@@ -58,23 +57,26 @@ func (s *Session) between() {
 
 // A transaction is one message on its way.
 type transaction struct {
-	filter   *Filter
-	env      mail.Envelope
-	nrcpt    int
-	refused  int
-	held     int             // bytes of recipients
-	first    policy.Settings // of the first recipient, with split_recipients
-	buf      *spool.Buffer
-	size     int64 // bytes so far
-	body     bool  // the header has ended
-	limit    int64 // of size, from which on it is oversize
-	oversize bool  // only the head is kept
-	spoolErr error // the message couldn't be kept
+	filter     *Filter
+	env        mail.Envelope
+	nrcpt      int
+	refused    int
+	held       int             // bytes of recipients
+	first      policy.Settings // of the first recipient, with split_recipients
+	buf        *spool.Buffer
+	size       int64       // bytes so far
+	body       bool        // the header has ended
+	header     mail.Header // as it is verified; nil when it isn't
+	headerSize int
+	limit      int64 // of size, from which on it is oversize
+	oversize   bool  // only the head is kept
+	spoolErr   error // the message couldn't be kept
 
 	view
-	pledge pledge             // what the limits gave
-	over   *ratelimit.Verdict // of the user whose limit is reached
-	flags  []string           // what was out of the ordinary before the end
+	signature *signature         // in the making; nil when nothing is ever signed
+	pledge    pledge             // what the limits gave
+	over      *ratelimit.Verdict // of the user whose limit is reached
+	flags     []string           // what was out of the ordinary before the end
 }
 
 // Connect begins an SMTP session.
@@ -242,6 +244,10 @@ func (s *Session) Header(name, value string) {
 		s.line = append(s.line, value[i])
 	}
 	s.line = append(s.line, "\r\n"...)
+	if t := s.trx; t != nil && t.headerSize <= maxVerified && (t.filter.rules.Signing != nil || t.filter.verifies(&t.env)) {
+		t.header = append(t.header, mail.Field{Name: name, Raw: value})
+		t.headerSize += len(s.line)
+	}
 	s.write(s.line)
 	if cap(s.line) > 4096 {
 		s.line = nil
@@ -258,12 +264,31 @@ func (s *Session) endHeader() {
 	if t := s.trx; t != nil && !t.body {
 		t.body = true
 		s.write([]byte("\r\n"))
+		t.authenticate()
 	}
+}
+
+// authenticate begins to verify the signatures of a message, or to make one. Its header
+// is complete.
+func (t *transaction) authenticate() {
+	if t.filter.verifies(&t.env) {
+		t.evidence = t.filter.evidence(t.header, false)
+	}
+	if t.filter.rules.Signing != nil {
+		t.signature = t.filter.signature(&t.env, t.header, t.headerSize <= maxVerified)
+	}
+	t.header = nil
 }
 
 // Chunk takes a piece of the body.
 func (s *Session) Chunk(b []byte) {
 	s.endHeader() // an MTA may leave EOH out
+	if t := s.trx; t != nil && t.evidence != nil {
+		t.evidence.verifier.Write(b)
+	}
+	if t := s.trx; t != nil && t.signature != nil && t.signature.signer != nil {
+		t.signature.signer.Write(b)
+	}
 	s.write(b)
 }
 
@@ -314,109 +339,16 @@ func (s *Session) End(ctx context.Context) milter.Answer {
 	j := s.judge(ctx, t, r)
 	r.take(&t.env, j)
 	r.Took = s.env.Now().Sub(start)
-	a := answer(j.verdict)
+	t.filter.sign(t.env.ID, t.signature, &r.Verdict)
+	if t.signature != nil {
+		r.Signed = t.signature.word
+	}
+	a := answer(r.Verdict)
 	if r.Reply = a.Reply; a.Reply.Action == milter.Respond {
 		s.env.giveBack(t.pledge.release())
 	}
 	s.trx, s.done, s.kept = nil, r, t.buf
-	return a
-}
-
-// judge asks the Filter, and does without it when there is nothing to judge, when it
-// panics or takes too long, or when the process must end.
-func (s *Session) judge(ctx context.Context, t *transaction, r *Result) judgement {
-	raw, err := t.contents()
-	if err != nil {
-		s.env.Log.Error("message not kept", "id", t.env.ID, "reason", err.Error())
-		r.Flags = append(r.Flags, "spool")
-		return t.filter.unkept(&t.env, err)
-	}
-	j, e, ok := s.bounded(ctx, t, raw)
-	switch {
-	case ctx.Err() != nil && t.env.Trust != mail.Local && t.env.Trust != mail.TrustedRelay:
-		// The MTA has been told so already, or the connection is closed: the account
-		// must not say otherwise.
-		r.Flags = append(r.Flags, "shutdown")
-		again := s.restarting(t.env.ID)
-		return judgement{verdict: policy.Verdict{Action: scan.SoftReject,
-			Reply: policy.Reply{Code: again.Code, Enhanced: again.Enhanced, Text: again.Text}}}
-	case !ok:
-		r.Flags = append(r.Flags, "failed")
-		return t.filter.broken(&t.env)
-	}
-	t.env = e
-	if j.report != nil && j.report.Late() != nil { // a check that was given up still reads it
-		buf := t.buf
-		t.buf = nil
-		go func() { <-j.report.Late(); buf.Close() }()
-	}
-	return j
-}
-
-// contents returns what was kept of the message.
-func (t *transaction) contents() ([]byte, error) {
-	if t.spoolErr != nil {
-		return nil, t.spoolErr
-	}
-	return t.buf.Bytes()
-}
-
-// bounded runs the Filter until env.HardEnd at the latest; false means that there is
-// no judgement. A Filter that doesn't come back keeps the message until it does.
-func (s *Session) bounded(ctx context.Context, t *transaction, raw []byte) (judgement, mail.Envelope, bool) {
-	type outcome struct {
-		j  judgement
-		e  mail.Envelope
-		ok bool
-	}
-	grace := s.env.HardEnd / 10 // for checks to end after their time is over
-	ctx, cancel := context.WithTimeout(ctx, s.env.HardEnd-grace)
-	defer cancel()
-	got := make(chan outcome, 1)
-	go func() {
-		o := outcome{e: t.env}
-		o.j, o.ok = t.filter.guarded(ctx, &o.e, raw, nil, t.view)
-		got <- o
-	}()
-	select {
-	case o := <-got:
-		return o.j, o.e, o.ok
-	case <-ctx.Done():
-	}
-	select {
-	case o := <-got:
-		return o.j, o.e, o.ok
-	case <-time.After(grace):
-	}
-	s.env.Figures.DeadlineHit()
-	s.env.Log.Error("message not judged in time", "id", t.env.ID, "after", s.env.HardEnd.String())
-	buf := t.buf
-	t.buf = nil
-	go func() { <-got; buf.Close() }()
-	return judgement{}, mail.Envelope{}, false
-}
-
-// answer renders a verdict for the MTA.
-func answer(v policy.Verdict) milter.Answer {
-	switch {
-	case v.Reply.Code != 0:
-		return milter.Answer{Reply: milter.Reply{Action: milter.Respond,
-			Code: v.Reply.Code, Enhanced: v.Reply.Enhanced, Text: v.Reply.Text}}
-	case v.Discard:
-		return milter.Answer{Reply: milter.Reply{Action: milter.Discard}}
-	}
-	ops := map[policy.EditKind]milter.Op{
-		policy.DeleteHeader: milter.DeleteHeader,
-		policy.ChangeHeader: milter.ChangeHeader,
-		policy.AddHeader:    milter.AddHeader,
-		policy.InsertHeader: milter.InsertHeader,
-		policy.AddRcpt:      milter.AddRcpt,
-		policy.Quarantine:   milter.Quarantine,
-	}
-	var a milter.Answer
-	for _, e := range v.Edits {
-		a.Edits = append(a.Edits, milter.Edit{Op: ops[e.Kind], Index: e.Index, Name: e.Name, Value: e.Value})
-	}
+	t.evidence.close()
 	return a
 }
 
@@ -454,6 +386,7 @@ func (s *Session) abort() {
 	}
 	s.queueID()
 	s.trx = nil
+	t.evidence.close()
 	s.env.giveBack(t.pledge.release())
 	if t.buf != nil {
 		t.buf.Close()

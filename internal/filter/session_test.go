@@ -561,7 +561,7 @@ func TestSpoolFails(t *testing.T) {
 // A scannerFunc scans by a function.
 type scannerFunc func(context.Context, *mail.Envelope, *mail.Message) *scan.Report
 
-func (f scannerFunc) Scan(ctx context.Context, e *mail.Envelope, m *mail.Message) *scan.Report {
+func (f scannerFunc) Scan(ctx context.Context, e *mail.Envelope, m *mail.Message, _ scan.Aids) *scan.Report {
 	return f(ctx, e, m)
 }
 

@@ -2,13 +2,17 @@ package filter
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
+	"time"
 
 	"rmilter/greylist"
 	"rmilter/internal/mail"
 	"rmilter/internal/policy"
 	"rmilter/internal/replies"
+	"rmilter/internal/signing"
 	"rmilter/internal/store"
 	"rmilter/milter"
 	"rmilter/ratelimit"
@@ -21,6 +25,7 @@ type Rules struct {
 	Greylist  *greylist.Greylist
 	Limits    *ratelimit.Limiter
 	Replies   *replies.Replies
+	Signing   *signing.Signing
 	ReplySkip []string // checks and groups that don't count for a recognised reply
 	Channels  Channels
 }
@@ -31,6 +36,8 @@ type view struct {
 	stores *store.Set       // nil when there are none
 	asked  bool             // greylisting was asked at DATA
 	grey   greylist.Verdict // what it said then
+
+	evidence *evidence // for signatures; nil when there was none to gather
 }
 
 // view returns the stores for a new message.
@@ -66,7 +73,7 @@ func skipped(rules *Rules) map[string]bool {
 
 // withoutSkipped takes off what doesn't count for a recognised reply.
 func (f *Filter) withoutSkipped(e *mail.Envelope, r *scan.Report) {
-	if e.Thread.Reply == mail.Reply && len(f.replySkip) > 0 {
+	if r.Reply == mail.Reply && len(f.replySkip) > 0 {
 		r.Findings = slices.DeleteFunc(r.Findings, func(x scan.Finding) bool { return f.replySkip[x.Symbol.Name] })
 	}
 }
@@ -77,7 +84,7 @@ func (f *Filter) greylist(ctx context.Context, st *store.Set, e *mail.Envelope, 
 	if f.rules.Greylist == nil || e.Inspect || e.RcptsCut || !j.verdict.Doubtful(e.Trust) {
 		return false
 	}
-	if e.Thread.Reply == mail.Reply || e.Thread.Bounce == mail.OurBounce {
+	if j.report.Reply == mail.Reply || e.Thread.Bounce == mail.OurBounce {
 		return false
 	}
 	q := greylistQuery(e)
@@ -181,11 +188,33 @@ func (f *Filter) afterwards(r *Result) {
 	if r.Envelope.Inspect {
 		return
 	}
-	if r.Envelope.Thread.Reply == mail.Reply {
+	if r.Report != nil && r.Report.Reply == mail.Reply {
 		f.env.Figures.Recognised()
 	}
+	f.countDMARC(r)
 	if r.Reply.Action != milter.Respond {
 		f.remember(r)
 	}
 	f.publish(r)
+}
+
+// rowLife is how long what an aggregate report of DMARC needs is kept: a report covers a
+// day and may be late.
+const rowLife = 72 * time.Hour
+
+// countDMARC counts a message for the report of its domain.
+func (f *Filter) countDMARC(r *Result) {
+	if r.Report == nil || r.Report.DMARC == nil || f.env.Stores == nil || r.Verdict.DryRun {
+		return
+	}
+	row := []byte(r.Report.DMARC.Key())
+	sum := sha256.Sum256(row)
+	id := f.env.Now().UTC().Format(time.DateOnly) + "." + hex.EncodeToString(sum[:16])
+	f.env.Errands.Do(func(ctx context.Context) {
+		st := f.env.Stores.Main
+		counts, err := st.Add(ctx, store.Increment{Key: "dmarc.count." + id, By: 1, Lifetime: rowLife})
+		if err == nil && counts[0] == 1 { // the first of its kind today
+			_, _ = st.Put(ctx, store.Change{Key: "dmarc.row." + id, Value: row, Lifetime: rowLife, Volatile: true})
+		}
+	})
 }

@@ -18,6 +18,7 @@ import (
 	"rmilter/milter/miltertest"
 	"rmilter/ratelimit"
 	"rmilter/scan"
+	"rmilter/scan/checks"
 )
 
 // A clock goes on only when it is told to, and rings its alarms then.
@@ -381,7 +382,18 @@ const sent = "From: <alice@example.com>\nTo: <joe@sender.example>\nMessage-ID: <
 
 // TestReplies: an answer to our user's mail is not greylisted; one that only names it is.
 func TestReplies(t *testing.T) {
-	r, _ := stateful(t, func(r *rig) { r.rules.ReplySkip = []string{"gtube"} })
+	believe := &scan.Spec[struct{}, struct{}]{Name: "believe", Doc: "Takes authors for proved.", New: func(struct{}, scan.Env) (scan.Runner[struct{}], error) {
+		return scan.RunnerFunc[struct{}](func(_ context.Context, p *scan.Pass) (struct{}, error) {
+			p.Recognise(p.Envelope.Thread.Reply)
+			return struct{}{}, nil
+		}), nil
+	}}
+	r, _ := stateful(t, func(r *rig) {
+		engine, err := scan.NewEngine(scan.NewConfig([]scan.Check{checks.GTUBE, believe}), scan.Env{Now: r.env.Now, Log: r.env.Log})
+		must(t, err)
+		r.scanner = engine
+		r.rules.ReplySkip = []string{"gtube"}
+	})
 	ours := r.dial(smtp{macros: []string{"{auth_authen}", "alice"}})
 	if o, _ := ours.send("<alice@example.com>", []string{"<joe@sender.example>"}, sent); o.Reply.String() != "continue" {
 		t.Fatalf("our mail is answered %s", o.Reply)

@@ -21,6 +21,8 @@ type Config struct {
 	Subject             ucl.String     // template of a rewritten subject
 	Actions             Actions        // the thresholds
 	SMTPCodes           Codes          // which code temporary answers have
+	AuthservID          ucl.String     // our name in Authentication-Results; "" for the host name
+	AuthResults         ucl.Flag       // add Authentication-Results
 	Blocks              []*Block       // settings of their own for some recipients, in order
 }
 
@@ -61,6 +63,7 @@ func DefaultConfig() Config {
 		Subject:         "***SPAM*** %s",
 		Actions:         Actions{Greylist: At(4), AddHeader: At(6), Reject: At(15)},
 		SMTPCodes:       RspamdCodes,
+		AuthResults:     true,
 	}
 }
 
@@ -79,6 +82,8 @@ func (c *Config) Sections() []*ucl.Section {
 	return []*ucl.Section{
 		{Options: []ucl.Option{
 			{Name: "smtp_codes", Value: ucl.Enum(&c.SMTPCodes, RspamdCodes, RmilterCodes), Doc: "rspamd: temporary answers have code 451. rmilter: 452 for soft reject, greylisting and what tempfail_on_error defers, as the old rmilter had it."},
+			{Name: "authentication_results", Value: &c.AuthResults, Doc: "Add the field Authentication-Results (RFC 8601) to the mail of others: what SPF, DKIM, DMARC and ARC say."},
+			{Name: "authserv_id", Value: &c.AuthservID, Example: "mx.example.com", Doc: "Under which name that field is added; \"\" is hostname. Fields of this name that mail comes with are deleted, as they are forged. Machines that hand mail to each other need one name, or keep each other's."},
 		}},
 		{Name: "spamd", Doc: "What is done with spam.", Options: c.spamd(), Check: c.checkSpamd},
 		actions,

@@ -73,7 +73,7 @@ func TestOptions(t *testing.T) {
 			}
 		}
 	}
-	if n != 1+9+8+5+7 {
+	if n != 3+9+8+5+7 {
 		t.Errorf("got %d options", n)
 	}
 }

@@ -45,7 +45,7 @@ type decision struct {
 func Decide(c *Config, f *Facts) Verdict {
 	d := decision{c: c, f: f}
 	var flood bool
-	d.strip, flood = foreignFields(f.Header, string(c.SpamHeader))
+	d.strip, flood = foreignFields(f.Header, string(c.SpamHeader), d.authservID())
 	if f.Broken {
 		d.broken()
 	} else {
@@ -239,6 +239,7 @@ func (d *decision) edits() []Edit {
 	if d.f.Extended || bool(d.c.ExtendedHeaders) && !d.f.Envelope.Trust.Ours() {
 		edits = append(edits, d.extended()...)
 	}
+	edits = append(edits, d.authentication()...)
 	if d.action == scan.Quarantine {
 		reason := d.text
 		if reason == "" {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"rmilter/internal/authres"
 	"rmilter/internal/mail"
 	"rmilter/scan"
 )
@@ -27,7 +28,7 @@ const (
 // another filter's, whoever wrote them: of each name from the highest index down, so
 // that a deletion doesn't shift the others. flood tells that there are more than
 // maxForeign, and the rest is left.
-func foreignFields(h mail.Header, spamHeader string) (edits []Edit, flood bool) {
+func foreignFields(h mail.Header, spamHeader, authservID string) (edits []Edit, flood bool) {
 	type spot struct {
 		name  string
 		index int
@@ -35,8 +36,9 @@ func foreignFields(h mail.Header, spamHeader string) (edits []Edit, flood bool) 
 	var spots []spot
 	count := map[string]int{}
 	for _, f := range h {
-		if name := lower(f.Name); foreign(name, lower(spamHeader)) {
-			count[name]++
+		name := lower(f.Name)
+		count[name]++ // those of others that stay count, too
+		if foreign(name, lower(spamHeader)) || forged(name, f.Raw, authservID) {
 			spots = append(spots, spot{f.Name, count[name]})
 		}
 	}
@@ -55,6 +57,29 @@ func foreign(name, spamHeader string) bool {
 		strings.HasPrefix(name, "x-spam") ||
 		strings.HasPrefix(name, "x-rspamd-") ||
 		strings.HasPrefix(name, "x-rmilter-")
+}
+
+// forged tells whether a field claims to be an Authentication-Results of ours, which none
+// can be that comes with a message (RFC 8601, section 5).
+func forged(name, value, authservID string) bool {
+	return name == "authentication-results" && !authres.Foreign(value, authservID)
+}
+
+// authentication returns our Authentication-Results.
+func (d *decision) authentication() []Edit {
+	if len(d.f.Auth) == 0 || !bool(d.c.AuthResults) {
+		return nil
+	}
+	h := authres.Header{ID: d.authservID(), Results: d.f.Auth}
+	return []Edit{{Kind: InsertHeader, Index: OnTop, Name: authres.Name, Value: h.Format()}}
+}
+
+// authservID returns the name under which we say what we found.
+func (d *decision) authservID() string {
+	if id := string(d.c.AuthservID); id != "" {
+		return id
+	}
+	return d.f.Hostname
 }
 
 // extended returns the fields that tell about the scan.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"rmilter/internal/authres"
 	"rmilter/internal/mail"
 	"rmilter/scan"
 )
@@ -25,6 +26,10 @@ const (
 	Quarantine                       // let the MTA hold the message, Value is the reason
 )
 
+// OnTop is the Index of an InsertHeader that puts a field above all others but the
+// MTA's own Received.
+const OnTop = 1
+
 // An Edit is one change to a message that goes on. Edits are carried out one after
 // the other; since deletions of a name come from the highest index down, an index
 // means the same field before and after the earlier edits.
@@ -37,15 +42,16 @@ type Edit struct {
 
 // Facts are all that a decision rests on.
 type Facts struct {
-	Envelope   *mail.Envelope // never nil
-	Header     mail.Header    // of the message as the MTA has it
-	Report     *scan.Report   // nil when the message was not scanned
-	Recipients []Settings     // the distinct settings of the recipients; none means the defaults
-	Extended   bool           // every recipient matches extended_headers_rcpt
-	Hostname   string         // this filter's name, for X-Rspamd-Server
-	Broken     bool           // the filter could not judge the message (spool, panic)
-	DryRun     bool           // decide, but change nothing
-	Greylist   *Greylist      // what greylisting said; nil when it was not asked
+	Envelope   *mail.Envelope   // never nil
+	Header     mail.Header      // of the message as the MTA has it
+	Report     *scan.Report     // nil when the message was not scanned
+	Recipients []Settings       // the distinct settings of the recipients; none means the defaults
+	Extended   bool             // every recipient matches extended_headers_rcpt
+	Hostname   string           // this filter's name, for X-Rspamd-Server
+	Broken     bool             // the filter could not judge the message (spool, panic)
+	DryRun     bool             // decide, but change nothing
+	Greylist   *Greylist        // what greylisting said; nil when it was not asked
+	Auth       []authres.Result // what Authentication-Results says; nil for no such field
 }
 
 // A Greylist is what greylisting says of a message: whether it has to come again.

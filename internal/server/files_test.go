@@ -19,7 +19,7 @@ import (
 // A refresher is a Scanner whose files have faults.
 type refresher struct{ err error }
 
-func (*refresher) Scan(context.Context, *mail.Envelope, *mail.Message) *scan.Report {
+func (*refresher) Scan(context.Context, *mail.Envelope, *mail.Message, scan.Aids) *scan.Report {
 	return &scan.Report{}
 }
 func (*refresher) Weights() *scan.Weights  { return nil }

@@ -36,7 +36,11 @@ func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
 	if names := engine.Unknown(); len(names) > 0 {
 		d.log.Warn(unknownSymbols, "symbols", strings.Join(names, ", "))
 	}
-	return filter.New(c.Filter, c.Policy, d.rules(c, engine), d.env), nil
+	rules := d.rules(c, engine)
+	if rules.Signing, err = d.newSigning(c); err != nil {
+		return nil, err
+	}
+	return filter.New(c.Filter, c.Policy, rules, d.env), nil
 }
 
 // reloadAtSignals reloads for every value, or once for several that came meanwhile. It
@@ -102,6 +106,9 @@ func (d *daemon) apply(conf *config.Config, next *filter.Filter, restart []strin
 	d.conf = conf
 	d.level.Set(logLevel(conf, d.opts))
 	d.filter.Store(next)
+	if err := d.env.DNS.Apply(conf.DNS); err != nil {
+		d.log.Error("resolvers as before", "reason", err.Error())
+	}
 	d.reload.result, d.reload.restart = "ok", restart
 	d.figures.Clear("config")
 	d.log.Info("configuration reloaded", "config", d.opts.ConfigPath, "hash", conf.Hash)

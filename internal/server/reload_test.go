@@ -61,7 +61,7 @@ func TestReloadAnswer(t *testing.T) {
 	if diff := cmp.Diff([]string{"max_connections", "spool_limit"}, got.Restart); diff != "" {
 		t.Errorf("restart, -want +got:\n%s", diff)
 	}
-	if remarks := append(got.Warnings, got.Notices...); len(remarks) != 1 || !strings.Contains(remarks[0], "rmilter.conf:10:") || !strings.Contains(remarks[0], "use_dcc") {
+	if remarks := append(got.Warnings, got.Notices...); len(remarks) != 1 || !strings.Contains(remarks[0], "rmilter.conf:11:") || !strings.Contains(remarks[0], "use_dcc") {
 		t.Errorf("remarks: %q, want one about use_dcc", remarks)
 	}
 	hash := got.Hash
@@ -78,7 +78,7 @@ func TestReloadAnswer(t *testing.T) {
 	if code != 409 || got.Success || got.Hash != hash || len(got.Restart) != 0 {
 		t.Errorf("got %d %s, want a conflict and the hash %s", code, body, hash)
 	}
-	if len(got.Faults) != 3 || !strings.HasPrefix(got.Faults[0], r.path("rmilter.conf")+":8:1: ") || !strings.Contains(got.Faults[0], "\n    no_such_option = 1") {
+	if len(got.Faults) != 3 || !strings.HasPrefix(got.Faults[0], r.path("rmilter.conf")+":9:1: ") || !strings.Contains(got.Faults[0], "\n    no_such_option = 1") {
 		t.Errorf("faults: %q, want three, with place and line", got.Faults)
 	}
 	var want bytes.Buffer
@@ -93,12 +93,12 @@ func TestReloadAnswer(t *testing.T) {
 		t.Errorf("rmilter -t prints something else, -want +got:\n%s", diff)
 	}
 	s := r.status()
-	if s.Config.Hash != hash || s.State != metrics.Degraded || !strings.Contains(s.Config.ReloadResult, ":8:1: ") || strings.Contains(s.Config.ReloadResult, "\n") {
+	if s.Config.Hash != hash || s.State != metrics.Degraded || !strings.Contains(s.Config.ReloadResult, ":9:1: ") || strings.Contains(s.Config.ReloadResult, "\n") {
 		t.Errorf("status: %+v, %s", s.Config, s.State)
 	}
 	waiting("max_connections", "spool_limit") // as this reload changed nothing
 	log := r.logged()
-	for _, place := range []string{":8:1: ", ":9:12: ", ":10:"} {
+	for _, place := range []string{":9:1: ", ":10:12: ", ":11:"} {
 		n := 0
 		for line := range strings.Lines(log) {
 			if strings.Contains(line, "level=ERROR") && strings.Contains(line, "rmilter.conf"+place) && strings.Contains(line, " line=") {
@@ -192,7 +192,7 @@ func TestEncryptedPassword(t *testing.T) {
 		t.Errorf("%d wrong passwords counted, want 4", got)
 	}
 	r.configure("worker \"controller\" {\n enable_password = \"" + two[:len(two)-1] + "\"; }\n")
-	if got, want := r.reloadAndWait(), "rmilter.conf:9:20: enable_password: the key of the encrypted password has 51 characters; expected 52"; !strings.HasSuffix(got, want) {
+	if got, want := r.reloadAndWait(), "rmilter.conf:10:20: enable_password: the key of the encrypted password has 51 characters; expected 52"; !strings.HasSuffix(got, want) {
 		t.Errorf("malformed: got %q, want %q", got, want)
 	}
 	check("secret", 200, 409) // the file is still broken

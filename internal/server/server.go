@@ -76,6 +76,10 @@ type daemon struct {
 	own     *embedded.Store // nil with Redis
 	misses  replies.Misses  // of mail that could not be remembered
 	dropped atomic.Int64    // errands since the last look at them
+
+	keysChecked  time.Time // of checkKeys alone
+	checkingKeys atomic.Bool
+
 	filter  atomic.Pointer[filter.Filter]
 	milter  *milter.Server
 	control *controller.Server
@@ -220,6 +224,9 @@ func (d *daemon) start() error {
 		return fmt.Errorf("data_dir: %w", err)
 	}
 	if err := d.env.Spool.Check(); err != nil {
+		return err
+	}
+	if err := d.openResolver(d.conf); err != nil {
 		return err
 	}
 	if err := d.openStores(d.conf); err != nil {

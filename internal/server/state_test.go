@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"rmilter/internal/dns/dnstest"
 	"rmilter/test/mta"
 	"rmilter/test/redisd"
 	"rmilter/test/smtpclient"
@@ -32,12 +33,18 @@ regexp "SUSPICIOUS" { re = '/^suspicious/'; where = subject; score = 10; }
 greylisting { warmup = 0s; }
 `
 
+// records are what the DNS knows: where the mail of sender.example comes from.
+const records = `
+sender.example TXT "v=spf1 ip4:203.0.113.0/24 ip4:198.51.100.30 -all"
+`
+
 // A world is a Postfix with a daemon that keeps state, and the clock of the latter. The
 // daemon can be another one later on.
 type world struct {
 	*rig
 	clock
 	t     *testing.T
+	names *dnstest.Server
 	mta   *mta.Postfix
 	conf  string
 	redis bool
@@ -63,8 +70,9 @@ func newWorld(t *testing.T, conf string, redis bool) *world {
 	dir := t.TempDir()
 	must(t, os.Mkdir(filepath.Join(dir, "tmp"), 0o700))
 	w := &world{t: t, redis: redis, seen: map[string]int{},
-		conf: fmt.Sprintf("bind_socket = inet:%d@127.0.0.1;\n", port) + doubtful + conf}
-	w.rig = bootIn(t, dir, w.conf, w.now)
+		names: dnstest.Start(t, records),
+		conf:  fmt.Sprintf("bind_socket = inet:%d@127.0.0.1;\n", port) + doubtful + conf}
+	w.rig = bootIn(t, dir, w.names.Addr().String(), w.conf, w.now)
 	w.mta = mta.StartPostfix(t, mta.Options{Milter: fmt.Sprintf("inet:127.0.0.1:%d", port), Users: []string{"dave", "erin"},
 		Extra: []string{"mynetworks = 0.0.0.0/0"}}) // everybody may send anywhere, after XCLIENT too
 	return w
@@ -78,7 +86,7 @@ func (w *world) restart() {
 	}
 	w.open = nil
 	w.stop()
-	w.rig = bootIn(w.t, w.dir, w.conf, w.now)
+	w.rig = bootIn(w.t, w.dir, w.names.Addr().String(), w.conf, w.now)
 }
 
 // A client is a session with the MTA.
@@ -419,9 +427,16 @@ func TestReplies(t *testing.T) {
 		forged.fields = []string{"In-Reply-To: <" + post.id + ">"}
 		c.deferred(forged).has(t, "grey=new ", "REPLY(-1.00)", "claimed")
 		// An id that goes to somebody else counts for nothing.
-		stolen := w.letter("joe@sender.example", "carol@example.com", "suspicious answer")
+		stolen := w.letter("eve@sender.example", "carol@example.com", "suspicious answer")
 		stolen.fields = []string{"In-Reply-To: <" + question.id + ">"}
 		c.deferred(stolen).lacks(t, "REPLY")
+		// Whom we wrote to, by the proof of his domain, doesn't have to come again, whoever
+		// of ours he writes to. From elsewhere anybody could use his name.
+		to := w.letter("joe@sender.example", "carol@example.com", "doubtful, of one whom alice knows")
+		c.accepted(to).has(t, "grey=known ", "R_SPF_ALLOW(")
+		w.next("carol")
+		as := w.letter("joe@sender.example", "carol@example.com", "doubtful, of one who says that he is joe")
+		w.client("192.0.2.77", "").deferred(as).has(t, "grey=new ", "R_SPF_FAIL(")
 		if got := w.status().Today.Replies.Recognised; got != 1 {
 			t.Errorf("%d recognised replies, want 1", got)
 		}

@@ -43,6 +43,8 @@ func (d *daemon) checkHealth() {
 	d.checkCrowd()
 	d.checkFiles()
 	d.checkErrands()
+	d.checkDNS()
+	d.checkKeys()
 }
 
 // checkCrowd looks whether connections are running out.

@@ -177,6 +177,7 @@ func (d *daemon) closeState() {
 	if err := d.env.Errands.Close(ctx); err != nil {
 		d.log.Warn("not all could be remembered of the last messages", "reason", err.Error())
 	}
+	d.env.DNS.Close()
 	if err := d.env.Stores.Close(); err != nil {
 		d.log.Error("store not closed", "reason", err.Error())
 	}

@@ -123,6 +123,9 @@ func (d *decoder) block(b *Block, s *Section, path string) {
 
 // ignore tells about a directive without effect.
 func (d *decoder) ignore(dir *Directive, i *Ignored, path string) {
+	if word, err := dir.Value.Word(); err == nil && slices.Contains(i.Same, strings.ToLower(word)) {
+		return
+	}
 	if i.Note != "" {
 		d.ds.Add(Warning, dir.Pos, "%s has no effect: %s", dir.Name, i.Note)
 		return

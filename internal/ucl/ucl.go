@@ -163,6 +163,9 @@ type Ignored struct {
 	// word: "removed in rmilter 1.9; use greylisting". When it is empty, a single
 	// notice for the whole section says that this version does not serve it.
 	Note string
+	// Same are the words, in lower case, that ask for what is so anyway: there is no
+	// warning about them.
+	Same []string
 }
 
 // A Value is the value of an option. The pointer types of this package implement

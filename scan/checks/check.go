@@ -19,6 +19,12 @@ func symbol(name string, score float64, group, doc string) *scan.Symbol {
 	return &scan.Symbol{Name: name, Score: score, Group: group, Doc: doc}
 }
 
+// oneShot has a symbol count once, however often it is reported.
+func oneShot(s *scan.Symbol) *scan.Symbol {
+	s.OneShot = true
+	return s
+}
+
 // plain is the New of a check without configuration and result.
 func plain(run func(*scan.Pass)) func(struct{}, scan.Env) (scan.Runner[struct{}], error) {
 	return func(struct{}, scan.Env) (scan.Runner[struct{}], error) {

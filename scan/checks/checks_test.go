@@ -19,7 +19,7 @@ func frozen() time.Time { return time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC) 
 // the test.
 func scanWith(t testing.TB, conf string, e *mail.Envelope, m *mail.Message, list ...scan.Check) *scan.Report {
 	t.Helper()
-	r := newEngine(t, conf, list...).Scan(context.Background(), e, m)
+	r := newEngine(t, conf, list...).Scan(context.Background(), e, m, scan.Aids{})
 	for name, err := range r.Failed {
 		t.Errorf("check %s failed: %v", name, err)
 	}

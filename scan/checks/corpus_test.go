@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"rmilter/internal/mail"
+	"rmilter/scan"
 )
 
 // corpus returns the files of a corpus of mail: ham/*.eml and spam/*.eml in the folder
@@ -46,7 +47,7 @@ func TestCorpus(t *testing.T) {
 		}
 		m := mail.Parse(raw, mail.DefaultLimits)
 		env := &mail.Envelope{Inspect: true, From: path(m.Header().Get("Return-Path"))}
-		r := engine.Scan(context.Background(), env, m)
+		r := engine.Scan(context.Background(), env, m, scan.Aids{})
 		checkReport(t, r)
 		score := engine.Weights().Score(r.Findings)
 		total[class]++
@@ -86,7 +87,7 @@ func BenchmarkChecks(b *testing.B) {
 				times := make([]time.Duration, 0, b.N)
 				for i := 0; b.Loop(); i++ {
 					start := time.Now()
-					engine.Scan(context.Background(), env, message(i%len(messages)))
+					engine.Scan(context.Background(), env, message(i%len(messages)), scan.Aids{})
 					times = append(times, time.Since(start))
 				}
 				slices.Sort(times)

@@ -70,7 +70,7 @@ func runFixtures[C, R any](t *testing.T, spec *scan.Spec[C, R], cases []fixture)
 				if c.env != nil {
 					c.env(env)
 				}
-				r := engine.Scan(context.Background(), env, mail.Parse([]byte(text), mail.DefaultLimits))
+				r := engine.Scan(context.Background(), env, mail.Parse([]byte(text), mail.DefaultLimits), scan.Aids{})
 				if len(r.Failed) > 0 {
 					t.Fatal(r.Failed)
 				}

@@ -120,7 +120,7 @@ func TestGolden(t *testing.T) {
 		t.Run(g.name, func(t *testing.T) {
 			crlf := bytes.ReplaceAll(g.raw, []byte("\n"), []byte("\r\n"))
 			for i, raw := range [...][]byte{crlf, g.raw} {
-				r := engine.Scan(context.Background(), g.envelope, mail.Parse(raw, mail.DefaultLimits))
+				r := engine.Scan(context.Background(), g.envelope, mail.Parse(raw, mail.DefaultLimits), scan.Aids{})
 				for name, err := range r.Failed {
 					t.Errorf("check %s failed: %v", name, err)
 				}

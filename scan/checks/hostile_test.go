@@ -66,6 +66,8 @@ func hostile(n int) map[string]string {
 		"messages":         strings.Repeat("Content-Type: message/rfc822\n\n", n/30),
 		"8-bit":            "Content-Type: text/plain\nContent-Transfer-Encoding: 7bit\n\n" + rep("é"),
 		"base64":           "Content-Type: text/plain\nContent-Transfer-Encoding: base64\n\n" + rep("QUFB"),
+		"signatures":       rep("DKIM-Signature: v=1; a=rsa-sha256; d=a.example; s=s; h=from; bh=eA==; b=eA==\n") + "From: a@b.example\n\n",
+		"seals":            rep("ARC-Seal: i=1; a=rsa-sha256; cv=none; d=a.example; s=s; b=eA==\n") + "From: a@b.example\n\n",
 		"header in body":   "From: a@b.example\n\n" + rep("Subject:\n"),
 	}
 }
@@ -75,7 +77,8 @@ func TestHostile(t *testing.T) {
 	engine, env := newEngine(t, "", All()...), manyRecipients()
 	for name, text := range hostile(100_000) {
 		t.Run(name, func(t *testing.T) {
-			checkReport(t, engine.Scan(context.Background(), env, mail.Parse([]byte(text), mail.DefaultLimits)))
+			m := mail.Parse([]byte(text), mail.DefaultLimits)
+			checkReport(t, engine.Scan(context.Background(), env, m, aids(context.Background(), texts{"example.net": "v=spf1 -all", "_dmarc.b.example": "v=DMARC1; p=reject"}, m)))
 		})
 	}
 }
@@ -88,7 +91,7 @@ func BenchmarkHostile(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
 				raw := []byte(text)
 				for b.Loop() {
-					engine.Scan(context.Background(), env, mail.Parse(raw, mail.DefaultLimits))
+					engine.Scan(context.Background(), env, mail.Parse(raw, mail.DefaultLimits), scan.Aids{})
 				}
 			})
 		}
@@ -121,7 +124,7 @@ func FuzzChecks(f *testing.F) {
 		env.Inspect = trust >= 128
 		var accounts [2]string
 		for i := range accounts {
-			r := engine.Scan(context.Background(), env, mail.Parse(bytes.Clone(raw), mail.DefaultLimits))
+			r := engine.Scan(context.Background(), env, mail.Parse(bytes.Clone(raw), mail.DefaultLimits), scan.Aids{})
 			checkReport(t, r)
 			accounts[i] = account(engine.Weights(), r)
 		}

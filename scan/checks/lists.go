@@ -24,12 +24,14 @@ type listing struct {
 	reply  string // for the SMTP client of what is blocked
 }
 
-// Who sends can claim any address and write any header: allowing by those takes some
-// points off, and opens no way around the other checks. The network of a client and
-// the recipients can't be forged.
+// Who sends can claim any address: one that is allowed counts only when SPF or DKIM
+// proves its domain. He can write any header, too: allowing by that takes some points
+// off, and opens no way around the other checks. The network of a client and the
+// recipients can't be forged. What is blocked needs no proof.
 var (
-	allowSender    = once("ALLOW_LIST_SENDER", -3, "The sender, in the envelope or in From, is on an allow list; who sends can claim any address, so it only takes some points off.")
-	allowDomain    = once("ALLOW_LIST_DOMAIN", -3, "The sender's domain is on an allow list; who sends can claim any, so it only takes some points off.")
+	allowSender    = once("ALLOW_LIST_SENDER", -3, "The sender, in the envelope or in From, is on an allow list, and SPF or DKIM proves the domain.")
+	allowDomain    = once("ALLOW_LIST_DOMAIN", -3, "The sender's domain is on an allow list, and SPF or DKIM proves it.")
+	allowUnproved  = once("ALLOW_UNAUTHENTICATED", 0, "The sender is on an allow list, which doesn't count as neither SPF nor DKIM proves the domain.")
 	allowNetwork   = once("ALLOW_LIST_NETWORK", -5, "The client's network is on an allow list.")
 	allowRecipient = once("ALLOW_LIST_RECIPIENT", -5, "All recipients are on an allow list.")
 	allowHeader    = once("ALLOW_LIST_HEADER", -2, "A header field is on an allow list; who sends can write any, so it only takes some points off.")
@@ -42,9 +44,7 @@ var (
 
 // once declares a symbol of lists, which counts once.
 func once(name string, score float64, doc string) *scan.Symbol {
-	s := symbol(name, score, "lists", doc)
-	s.OneShot = true
-	return s
+	return oneShot(symbol(name, score, "lists", doc))
 }
 
 // listings are all lists, in the order of the findings.
@@ -67,6 +67,7 @@ var Lists = &scan.Spec[ListsConfig, struct{}]{
 	Name:    "lists",
 	Doc:     "Lists of your own of senders, domains, client networks, recipients and header fields that are allowed or blocked.",
 	Symbols: listSymbols(),
+	Reads:   []scan.Check{Auth},
 	Defaults: func() ListsConfig {
 		c := ListsConfig{files: map[maps.Own]*pathList{}}
 		for _, l := range listings {
@@ -81,7 +82,7 @@ var Lists = &scan.Spec[ListsConfig, struct{}]{
 }
 
 func listSymbols() []*scan.Symbol {
-	var all []*scan.Symbol
+	all := []*scan.Symbol{allowUnproved}
 	for _, l := range listings {
 		all = append(all, l.symbol)
 	}
@@ -133,26 +134,38 @@ func (r *listsRunner) Refresh(func(string) string) error {
 // Run implements scan.Runner.
 func (r *listsRunner) Run(_ context.Context, p *scan.Pass) (struct{}, error) {
 	listed := map[maps.Own]bool{}
+	proof := proven(p)
 	for i, l := range listings {
 		list := r.lists[i].List()
 		if list.Len() == 0 || l.own.Of == "domain" && listed[maps.Own{Block: l.own.Block, Of: "sender"}] {
 			continue // a sender and its domain count once
 		}
-		if e, ok := r.find(p, list, l.own.Of); ok {
+		needs := &proof
+		if l.own.Block {
+			needs = nil
+		}
+		e, unproved, ok := r.find(p, list, l.own.Of, needs)
+		if ok {
 			listed[l.own] = true
 			l.report(p, e)
+		} else if unproved != "" {
+			p.Report(allowUnproved, l.own.Of, unproved)
 		}
 	}
 	return struct{}{}, nil
 }
 
+// strength makes the number behind an entry what its symbol weighs.
+func strength(e maps.Entry, s *scan.Symbol) float64 {
+	if !e.Scored {
+		return 1
+	}
+	return e.Score / s.Score
+}
+
 // report reports an entry that was found.
 func (l *listing) report(p *scan.Pass, e maps.Entry) {
-	strength := 1.0
-	if e.Scored {
-		strength = e.Score / l.symbol.Score
-	}
-	p.ReportScaled(l.symbol, strength, shown(e.Key))
+	p.ReportScaled(l.symbol, strength(e, l.symbol), shown(e.Key))
 	switch {
 	case e.Scored || !l.demand:
 	case l.own.Block:
@@ -162,43 +175,50 @@ func (l *listing) report(p *scan.Pass, e maps.Entry) {
 	}
 }
 
-// find looks up what a list is about.
-func (r *listsRunner) find(p *scan.Pass, list *maps.List, of string) (maps.Entry, bool) {
+// find looks up what a list is about. With a proof, senders count only as far as it
+// goes; unproved is the first that is listed without.
+func (r *listsRunner) find(p *scan.Pass, list *maps.List, of string, proof *Proof) (e maps.Entry, unproved string, ok bool) {
 	switch of {
 	case "sender", "domain":
-		return findSender(p, list, of)
+		return findSender(p, list, of, proof)
 	case "network":
-		return list.Network(p.Envelope.ClientIP)
+		e, ok = list.Network(p.Envelope.ClientIP)
 	case "recipient":
-		return r.findRecipients(p, list)
+		e, ok = r.findRecipients(p, list)
+	default:
+		return findHeader(p.Message, list, proof)
 	}
-	return findHeader(p.Message.Header(), list)
+	return e, "", ok
 }
 
 // maxFroms bounds the addresses of From that are looked up.
 const maxFroms = 1000
 
 // findSender looks up the sender of the envelope and those of From.
-func findSender(p *scan.Pass, list *maps.List, of string) (maps.Entry, bool) {
-	look := func(a mail.Address) (maps.Entry, bool) {
+func findSender(p *scan.Pass, list *maps.List, of string, proof *Proof) (e maps.Entry, unproved string, ok bool) {
+	look := func(a mail.Address) bool {
 		if of == "domain" {
-			return list.Domain(a.Domain)
+			e, ok = list.Domain(a.Domain)
+		} else {
+			e, ok = list.Address(a, "")
 		}
-		return list.Address(a, "")
+		if ok && proof != nil && !proof.Has(a.Domain) {
+			if ok = false; unproved == "" {
+				unproved = shown(a.String())
+			}
+		}
+		return ok
 	}
-	if e, ok := look(p.Envelope.From.Address); ok {
-		return e, true
+	if look(p.Envelope.From.Address) {
+		return e, "", true
 	}
 	from := p.Message.Mailboxes("From")
 	for _, b := range from[:min(len(from), maxFroms)] {
-		if b.Address.IsNull() {
-			continue
-		}
-		if e, ok := look(b.Address); ok {
-			return e, true
+		if !b.Address.IsNull() && look(b.Address) {
+			return e, "", true
 		}
 	}
-	return maps.Entry{}, false
+	return maps.Entry{}, unproved, false
 }
 
 // findRecipients returns the entry of the first recipient, if all have one: what holds
@@ -222,19 +242,23 @@ func (r *listsRunner) findRecipients(p *scan.Pass, list *maps.List) (first maps.
 // maxFields bounds the header fields that are looked up.
 const maxFields = 1000
 
-// findHeader looks up the header fields that the list is about.
-func findHeader(h mail.Header, list *maps.List) (maps.Entry, bool) {
+// findHeader looks up the header fields that the list is about. A From counts only as
+// far as the proof goes, if there is one.
+func findHeader(m *mail.Message, list *maps.List, proof *Proof) (e maps.Entry, unproved string, ok bool) {
 	left := maxFields
-	for _, f := range h {
+	for _, f := range m.Header() {
 		if !list.HasField(f.Name) {
 			continue
 		}
 		if e, ok := list.Header(f.Name, f.Text()); ok {
-			return e, true
+			if proof == nil || !f.Is("From") || proof.ours || proof.Sender != "" {
+				return e, "", true
+			}
+			unproved = shown("From: " + f.Text())
 		}
 		if left--; left == 0 {
 			break
 		}
 	}
-	return maps.Entry{}, false
+	return maps.Entry{}, unproved, false
 }

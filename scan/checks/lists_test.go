@@ -1,14 +1,17 @@
 package checks
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"rmilter/internal/dns"
 	"rmilter/internal/mail"
 	"rmilter/scan"
 )
@@ -35,14 +38,25 @@ func listed(t *testing.T, files map[string]string, e *mail.Envelope, header stri
 			t.Fatal(err)
 		}
 	}
-	engine, err := build("", scan.Env{DataDir: data, Delimiter: "+"}, Lists)
+	engine, err := build("", scan.Env{Now: frozen, DataDir: data, Delimiter: "+"}, authChecks(Lists)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := engine.Scan(t.Context(), e, mail.Parse([]byte(header+"\n\nbody\n"), mail.DefaultLimits))
+	raw, sign := strings.CutPrefix(header+"\n\nbody\n", "signed ")
+	if sign {
+		raw = signed(t, raw, "example.com")
+	}
+	m := mail.Parse([]byte(raw), mail.DefaultLimits)
+	r := engine.Scan(t.Context(), e, m, aids(t.Context(), texts{
+		"example.com":               "v=spf1 ip4:192.0.2.25 -all",
+		"s._domainkey.example.com":  testKey(t).Record(),
+		"s._domainkey.evil.example": testKey(t).Record(),
+		"anyone.example":            "v=spf1 +all",
+	}, m))
 	if r.Failed != nil {
 		t.Error(r.Failed)
 	}
+	r.Findings = slices.DeleteFunc(r.Findings, func(f scan.Finding) bool { return !slices.Contains(Lists.Symbols, f.Symbol) })
 	got := findings(r)
 	if score := engine.Weights().Score(r.Findings).Total; score != 0 {
 		got += fmt.Sprintf(" %g", score)
@@ -56,9 +70,24 @@ func listed(t *testing.T, files map[string]string, e *mail.Envelope, header stri
 	return got
 }
 
+// texts is a Lookuper of TXT records.
+type texts map[string]string
+
+func (l texts) Lookup(_ context.Context, name string, t dns.Type) (dns.Answer, error) {
+	text, ok := l[name]
+	if !ok || t != dns.TypeTXT {
+		return dns.Answer{}, &dns.Error{Name: name, Type: t, Kind: dns.NotFound}
+	}
+	return dns.Answer{Name: name, Type: t, Texts: []string{text}}, nil
+}
+
 func TestLists(t *testing.T) {
 	const from = "From: Joe <joe@example.com>"
 	joe := listEnvelope("<joe@example.com>", "<alice@example.org>")
+	forged := listEnvelope("<joe@example.com>", "<alice@example.org>")
+	forged.ClientIP = netip.MustParseAddr("192.0.2.26")
+	ours := listEnvelope("<joe@example.com>", "<alice@example.org>")
+	ours.ClientIP, ours.Trust = forged.ClientIP, mail.OurNetwork
 	cut := listEnvelope("<joe@example.com>", "<alice@example.org>")
 	cut.RcptsCut = true
 	for _, c := range []struct {
@@ -70,13 +99,26 @@ func TestLists(t *testing.T) {
 	}{
 		{"nothing", nil, joe, from, ""},
 		{"others", map[string]string{"allow_sender": "jane@example.com\n", "block_domain": "example.net\n", "block_network": "198.51.100.0/24\n", "block_header": "X: y\n", "allow_recipient": "bob@example.org"}, joe, from, ""},
-		// Whoever sends can write such a sender: some points off, and no more.
+		// Whoever sends can write such a sender: it has to be proved.
 		{"allow sender", map[string]string{"allow_sender": "joe@example.com\n"}, joe, from, "ALLOW_LIST_SENDER{joe@example.com} -3"},
-		{"allow From", map[string]string{"allow_sender": "joe@example.com\n"}, listEnvelope("<bounce@example.net>", "<alice@example.org>"), from, "ALLOW_LIST_SENDER{joe@example.com} -3"},
+		{"allow From", map[string]string{"allow_sender": "joe@example.com\n"}, listEnvelope("<bounce@example.net>", "<alice@example.org>"), "signed " + from, "ALLOW_LIST_SENDER{joe@example.com} -3"},
 		{"allow sender and its domain", map[string]string{"allow_sender": "joe@example.com\n", "allow_domain": ".example.com\n"}, joe, from, "ALLOW_LIST_SENDER{joe@example.com} -3"},
 		{"allow domain", map[string]string{"allow_domain": ".example.com\n"}, joe, from, "ALLOW_LIST_DOMAIN{.example.com} -3"},
-		{"allow domain of From, number", map[string]string{"allow_domain": "example.com -1.5\n"}, listEnvelope("<>", "<alice@example.org>"), from, "ALLOW_LIST_DOMAIN{example.com} -1.5"},
+		{"allow domain of From, number", map[string]string{"allow_domain": "example.com -1.5\n"}, listEnvelope("<>", "<alice@example.org>"), "signed " + from, "ALLOW_LIST_DOMAIN{example.com} -1.5"},
 		{"allow header", map[string]string{"allow_header": "List-Id: <news.example.com>\n"}, joe, from + "\nList-Id: <news.example.com>", "ALLOW_LIST_HEADER{list-id: <news.example.com>} -2"},
+		{"allow sender, forged", map[string]string{"allow_sender": "joe@example.com\n"}, forged, from, "ALLOW_UNAUTHENTICATED{sender,<joe@example.com>}"},
+		{"allow From, forged", map[string]string{"allow_sender": "joe@example.com\n"}, listEnvelope("<bounce@example.net>", "<alice@example.org>"), from, "ALLOW_UNAUTHENTICATED{sender,<joe@example.com>}"},
+		{"allow From, bad signature", map[string]string{"allow_sender": "joe@example.com\n"}, listEnvelope("<bounce@example.net>"), "DKIM-Signature: v=1; a=ed25519-sha256; d=example.com; s=s; h=from; bh=eA==; b=eA==\n" + from, "ALLOW_UNAUTHENTICATED{sender,<joe@example.com>}"},
+		{"allow one of two in From", map[string]string{"allow_sender": "joe@example.com\njim@example.net"}, joe, "From: jim@example.net, joe@example.com", "ALLOW_LIST_SENDER{joe@example.com} -3"},
+		{"allow domain, forged", map[string]string{"allow_domain": ".example.com\n"}, forged, from, "ALLOW_UNAUTHENTICATED{domain,<joe@example.com>}"},
+		{"allow domain that everybody may use", map[string]string{"allow_domain": "anyone.example\n"}, listEnvelope("<joe@anyone.example>"), "From: joe@anyone.example", "ALLOW_UNAUTHENTICATED{domain,<joe@anyone.example>}"},
+		{"allow every domain, forged", map[string]string{"allow_sender": "joe@\n"}, forged, from, "ALLOW_UNAUTHENTICATED{sender,<joe@example.com>}"},
+		{"allow bounces", map[string]string{"allow_sender": "<>\n"}, listEnvelope("<>"), from, "ALLOW_UNAUTHENTICATED{sender,<>}"},
+		{"allow header From", map[string]string{"allow_header": "From: /joe/\n"}, joe, from, "ALLOW_LIST_HEADER{from: /joe/} -2"},
+		{"allow header From, forged", map[string]string{"allow_header": "From: /joe/\n"}, forged, from, "ALLOW_UNAUTHENTICATED{header,From: Joe <joe@example.com>}"},
+		{"allow header From and another, forged", map[string]string{"allow_header": "From: /joe/\nX-A: 1\n"}, forged, from + "\nX-A: 1", "ALLOW_LIST_HEADER{x-a: 1} -2"},
+		{"allow our own", map[string]string{"allow_sender": "joe@example.com\n"}, ours, from, "ALLOW_LIST_SENDER{joe@example.com} -3"},
+		{"block needs no proof", map[string]string{"block_sender": "joe@example.com\n", "allow_sender": "joe@example.com\n"}, forged, from, "ALLOW_UNAUTHENTICATED{sender,<joe@example.com>} BLOCK_LIST_SENDER{joe@example.com} 10 reject: Sender is blocked here"},
 		// These can't be forged.
 		{"allow network", map[string]string{"allow_network": "192.0.2.0/24\n"}, joe, from, "ALLOW_LIST_NETWORK{192.0.2.0/24} -5 no action"},
 		{"allow network, number", map[string]string{"allow_network": "192.0.2.0/24 -1\n"}, joe, from, "ALLOW_LIST_NETWORK{192.0.2.0/24} -1"},
@@ -121,15 +163,15 @@ func TestListFiles(t *testing.T) {
 	now := time.Now()
 	conf := fmt.Sprintf(`lists { block_sender = "%s"; }`, path)
 	env := scan.Env{Now: func() time.Time { return now }, DataDir: dir}
-	if _, err := build(conf, env, Lists); err == nil || !strings.Contains(err.Error(), "section lists: open "+path) {
+	if _, err := build(conf, env, authChecks(Lists)...); err == nil || !strings.Contains(err.Error(), "section lists: open "+path) {
 		t.Errorf("a file of the configuration that isn't there: got %v", err)
 	}
 	write("bad\n")
-	if _, err := build(conf, env, Lists); err == nil || !strings.Contains(err.Error(), path+":1: ") {
+	if _, err := build(conf, env, authChecks(Lists)...); err == nil || !strings.Contains(err.Error(), path+":1: ") {
 		t.Errorf("a bad file at start: got %v", err)
 	}
 	write("joe@example.com\n")
-	e, err := build(conf, env, Lists)
+	e, err := build(conf, env, authChecks(Lists)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,13 +187,13 @@ func TestListFiles(t *testing.T) {
 		if s.fault == "" && err != nil || s.fault != "" && (err == nil || !strings.Contains(err.Error(), s.fault)) {
 			t.Errorf("step %d: got %v, want %s", i, err, s.fault)
 		}
-		got := findings(e.Scan(t.Context(), listEnvelope("<joe@example.com>"), mail.Parse(nil, mail.DefaultLimits)))
+		got := findings(e.Scan(t.Context(), listEnvelope("<joe@example.com>"), mail.Parse(nil, mail.DefaultLimits), scan.Aids{}))
 		if got != s.want {
 			t.Errorf("step %d: got %s, want %s", i, got, s.want)
 		}
 	}
 	for _, conf := range []string{`lists { block_sender = mine }`, `lists { allow_header = "a", b }`} {
-		if _, err := build(conf, env, Lists); err == nil || !strings.Contains(err.Error(), "is not a path") {
+		if _, err := build(conf, env, authChecks(Lists)...); err == nil || !strings.Contains(err.Error(), "is not a path") {
 			t.Errorf("%s: got %v", conf, err)
 		}
 	}
@@ -166,12 +208,12 @@ func BenchmarkLists(b *testing.B) {
 	if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	e, err := build(fmt.Sprintf(`lists { allow_sender = "%s"; block_sender = "%s"; }`, path, path), scan.Env{}, Lists)
+	e, err := build(fmt.Sprintf(`lists { allow_sender = "%s"; block_sender = "%s"; }`, path, path), scan.Env{Now: time.Now}, authChecks(Lists)...)
 	if err != nil {
 		b.Fatal(err)
 	}
 	env, m := listEnvelope("<joe@example.com>", "<alice@example.org>"), mail.Parse([]byte("From: joe@example.com\n\n"), mail.DefaultLimits)
 	for b.Loop() {
-		e.Scan(b.Context(), env, m)
+		e.Scan(b.Context(), env, m, scan.Aids{})
 	}
 }

@@ -6,11 +6,11 @@ import (
 )
 
 var (
-	reply               = symbol("REPLY", -4, "replies", "The message answers one of our own users; it counts for a quarter when its author is in no domain that our message went to.")
+	reply               = symbol("REPLY", -4, "replies", "The message answers one of our own users; it counts for a quarter when its author is in no domain that our message went to, or when neither SPF nor DKIM proves that domain.")
 	bounceUnknown       = symbol("BOUNCE_UNKNOWN", 2.5, "replies", "The message returns one of our domain that we never sent: somebody used the domain as a sender.")
-	knownSender         = symbol("KNOWN_SENDER", -1, "known_senders", "Mail of the author was accepted before.")
-	incMailKnownGlobal  = symbol("INC_MAIL_KNOWN_GLOBALLY", -1, "known_senders", "One of our own users wrote to the author before.")
-	incMailKnownLocally = symbol("INC_MAIL_KNOWN_LOCALLY", -1, "known_senders", "One of the recipients wrote to the author before.")
+	knownSender         = symbol("KNOWN_SENDER", -1, "known_senders", "Mail of the author was accepted before, and SPF or DKIM proves his domain.")
+	incMailKnownGlobal  = symbol("INC_MAIL_KNOWN_GLOBALLY", -1, "known_senders", "One of our own users wrote to the author before, and SPF or DKIM proves his domain.")
+	incMailKnownLocally = symbol("INC_MAIL_KNOWN_LOCALLY", -1, "known_senders", "One of the recipients wrote to the author before, and SPF or DKIM proves his domain.")
 )
 
 // Correspondence tells what is known of the mail that a message belongs to. It only
@@ -23,40 +23,45 @@ var Correspondence = &scan.Spec[struct{}, struct{}]{
 	Name:    "correspondence",
 	Doc:     "Answers and bounces of our own users' mail, and those who they write with.",
 	Symbols: []*scan.Symbol{reply, bounceUnknown, knownSender, incMailKnownGlobal, incMailKnownLocally},
+	Reads:   []scan.Check{Auth},
 	New:     plain(runCorrespondence),
 }
 
-const (
-	// claimed is what an answer counts for that anybody could have written who reads the
-	// list to which our message went.
-	claimed = 0.25
-	// unproven is what somebody counts for who is known by his address alone. Anybody
-	// can write that into From.
-	unproven = 0.5
-)
+// claimed is what an answer counts for that anybody could have written who has seen our
+// message: the author is in no domain that it went to, or nothing proves that he is.
+const claimed = 0.25
 
 func runCorrespondence(p *scan.Pass) {
 	t := &p.Envelope.Thread
-	switch t.Reply {
-	case mail.Reply:
+	proof := proven(p)
+	proved := proof.Has(t.Author.Domain)
+	kind := t.Reply
+	if kind == mail.Reply && !proved {
+		kind = mail.ClaimedReply
+	}
+	p.Recognise(kind)
+	switch {
+	case kind == mail.Reply:
 		p.Report(reply, shown("<"+t.ID+">"))
-	case mail.ClaimedReply:
+	case t.Reply == mail.Reply:
+		p.ReportScaled(reply, claimed, shown("<"+t.ID+">"), "author not authenticated")
+	case kind == mail.ClaimedReply:
 		p.ReportScaled(reply, claimed, shown("<"+t.ID+">"), "claimed")
 	}
 	if t.Bounce == mail.UnknownBounce {
 		p.Report(bounceUnknown, shown("<"+t.ID+">"))
 	}
-	if !t.Aligned {
-		return // a sender of another domain doesn't vouch for the author
+	if !proved {
+		return // anybody can write an address into From
 	}
 	author := shownAddress(t.Author)
 	if t.Seen {
-		p.ReportScaled(knownSender, unproven, author)
+		p.Report(knownSender, author)
 	}
 	if t.KnownBy {
-		p.ReportScaled(incMailKnownGlobal, unproven, author)
+		p.Report(incMailKnownGlobal, author)
 	}
 	if t.KnownTo {
-		p.ReportScaled(incMailKnownLocally, unproven, author)
+		p.Report(incMailKnownLocally, author)
 	}
 }

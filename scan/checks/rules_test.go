@@ -133,7 +133,7 @@ func TestRuleForms(t *testing.T) {
 
 func TestRuleSymbol(t *testing.T) {
 	e := newEngine(t, `regexp "MY_rule1" { re = 'Subject=/cheap/i'; score = 2.5; group = mine; description = "Cheap things"; } regexp "MORE" { re = 'X-Many=/two/A' weight = 1 } composite "BOTH" { expression = "MY_rule1 & MORE"; score = 4 }`, Rules)
-	r := e.Scan(t.Context(), &mail.Envelope{}, mail.Parse([]byte(ruleMessage), mail.DefaultLimits))
+	r := e.Scan(t.Context(), &mail.Envelope{}, mail.Parse([]byte(ruleMessage), mail.DefaultLimits), scan.Aids{})
 	want := scan.Symbol{Name: "MY_rule1", Score: 2.5, Group: "mine", OneShot: true, Doc: "Cheap things."}
 	if got := *r.Findings[0].Symbol; got != want {
 		t.Errorf("got %+v, want %+v", got, want)
@@ -301,7 +301,7 @@ func TestRuleFiles(t *testing.T) {
 		if s.fault == "" && err != nil || s.fault != "" && (err == nil || !strings.Contains(err.Error(), s.fault)) {
 			t.Errorf("step %d: got %v, want %s", i, err, s.fault)
 		}
-		r := e.Scan(t.Context(), &mail.Envelope{}, mail.Parse([]byte(ruleMessage), mail.DefaultLimits))
+		r := e.Scan(t.Context(), &mail.Envelope{}, mail.Parse([]byte(ruleMessage), mail.DefaultLimits), scan.Aids{})
 		var got []string
 		for _, f := range r.Findings {
 			got = append(got, f.Symbol.Name)
@@ -338,7 +338,7 @@ func TestRulesWhileScanning(t *testing.T) {
 					return
 				default:
 				}
-				if r := e.Scan(t.Context(), &mail.Envelope{}, m); r.Failed != nil {
+				if r := e.Scan(t.Context(), &mail.Envelope{}, m, scan.Aids{}); r.Failed != nil {
 					done <- r.Failed["rules"]
 					return
 				}
@@ -455,7 +455,7 @@ func runRules(t testing.TB, r *rulesRunner, m *mail.Message) *scan.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := e.Scan(t.Context(), &mail.Envelope{}, m)
+	report := e.Scan(t.Context(), &mail.Envelope{}, m, scan.Aids{})
 	if report.Failed != nil {
 		t.Fatal(report.Failed)
 	}
@@ -505,7 +505,7 @@ func TestManyRules(t *testing.T) {
 	if size > 64 {
 		t.Errorf("got %d MB, want 64 at most", size)
 	}
-	if r := e.Scan(t.Context(), &mail.Envelope{}, mail.Parse([]byte(ruleMessage), mail.DefaultLimits)); r.Failed != nil {
+	if r := e.Scan(t.Context(), &mail.Envelope{}, mail.Parse([]byte(ruleMessage), mail.DefaultLimits), scan.Aids{}); r.Failed != nil {
 		t.Error(r.Failed)
 	}
 }
@@ -516,11 +516,11 @@ func BenchmarkRules(b *testing.B) {
 		e := newEngine(b, manyRules(n), Rules)
 		for _, text := range []string{ruleMessage, long} {
 			m := mail.Parse([]byte(text), mail.DefaultLimits)
-			e.Scan(b.Context(), &mail.Envelope{}, m) // the views of the message are made once
+			e.Scan(b.Context(), &mail.Envelope{}, m, scan.Aids{}) // the views of the message are made once
 			b.Run(fmt.Sprintf("%d/%dk", n, len(text)>>10), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					e.Scan(b.Context(), &mail.Envelope{}, m)
+					e.Scan(b.Context(), &mail.Envelope{}, m, scan.Aids{})
 				}
 			})
 		}

@@ -78,9 +78,16 @@ func listEntries() []entry {
 		{"recipient", "alice@example.com", "alice@example.com", "Recipient takes no mail"},
 		{"header", "Subject: hello", `"subject: hello"`, "Message is blocked here"},
 	} {
-		allowed := map[string]string{"sender": "-3.00", "domain": "-3.00", "network": "-5.00", "recipient": "-5.00", "header": "-2.00"}[l.of]
+		weight := map[string]string{"sender": "-3.00", "domain": "-3.00", "network": "-5.00", "recipient": "-5.00", "header": "-2.00"}[l.of]
 		e := entry{value: `"$DIR/list"`, prep: write("list", l.line+"\n"), probe: each(letter{}).logging("sym"), before: "continue; sym=-"}
-		e.path, e.after = "lists allow_"+l.of, "continue; sym=ALLOW_LIST_"+strings.ToUpper(l.of)+"("+allowed+"){"+l.key+"}"
+		found := "ALLOW_LIST_" + strings.ToUpper(l.of) + "(" + weight + "){" + l.key + "}"
+		e.path, e.after = "lists allow_"+l.of, "continue; sym="+found
+		if proved := e; l.of == "sender" || l.of == "domain" { // these are believed when they are proved
+			proved.with, proved.zones = "spf { enabled = yes; } auth { enabled = yes; } authentication_results = no;\n", []string{lets}
+			proved.before, proved.after = "continue; sym="+allowed, "continue; sym="+allowed+","+found
+			list = append(list, proved)
+			e.after = "continue; sym=ALLOW_UNAUTHENTICATED(0.00){" + l.of + ",<joe@sender.example>}"
+		}
 		list = append(list, e)
 		e.path, e.after = "lists block_"+l.of, fmt.Sprintf(reject, l.blocked, "BLOCK_LIST_"+strings.ToUpper(l.of)+"(10.00){"+l.key+"}")
 		list = append(list, e)

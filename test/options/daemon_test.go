@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"rmilter/internal/dns/dnstest"
 	"rmilter/internal/metrics"
 	"rmilter/milter/miltertest"
 	"rmilter/test/activator"
@@ -34,12 +35,13 @@ type daemon struct {
 	stderr   *os.File
 	begin    int64 // of the run's part of stderr
 	redis    []*redisd.Server
+	dns      []*dnstest.Server
 	sessions []*miltertest.Conn
 }
 
 // base is the configuration that lets daemons run side by side, and that finds nothing
 // in mail unless it was asked for. An option that is looked at is left out of it.
-func base(dir, without string) string {
+func base(dir, resolver, without string) string {
 	var b strings.Builder
 	directives := [][2]string{
 		{"bind_socket", `"unix:` + dir + `/milter.sock"`},
@@ -50,6 +52,7 @@ func base(dir, without string) string {
 		{"hostname", host},
 		{"log", "stderr"},
 		{"greylisting enable", "no"},
+		{"dns nameserver", resolver},
 	}
 	for _, name := range builtin() {
 		directives = append(directives, [2]string{name + " enabled", "no"})
@@ -96,7 +99,12 @@ func newDaemon(t *testing.T, e *entry) *daemon {
 	if e.redis != nil {
 		d.redis = e.redis(t)
 	}
-	d.base = base(dir, e.path) + d.expand(e.with)
+	resolver := "127.0.0.1:9" // where nobody answers
+	for _, z := range e.zones {
+		d.dns = append(d.dns, dnstest.Start(t, z))
+		resolver = d.dns[0].Addr().String()
+	}
+	d.base = base(dir, resolver, e.path) + d.expand(e.with)
 	env := []string{"TMPDIR=", "GORACE=atexit_sleep_ms=0"}
 	for _, v := range e.env {
 		env = append(env, d.expand(v))
@@ -120,12 +128,15 @@ func newDaemon(t *testing.T, e *entry) *daemon {
 func (d *daemon) path(name string) string { return filepath.Join(d.dir, name) }
 
 // expand replaces $DIR by the daemon's folder, $STDERR by what names its standard error
-// (systemd.exec(5), JOURNAL_STREAM), and of the Redis servers $REDIS0 by the address of the
-// first and $FILES0 by its folder.
+// (systemd.exec(5), JOURNAL_STREAM), of the Redis servers $REDIS0 by the address of the
+// first and $FILES0 by its folder, and of the DNS servers $DNS0 by the address of the first.
 func (d *daemon) expand(text string) string {
 	words := []string{"$DIR", d.dir, "$STDERR", fileID(d.t, d.stderr)}
 	for i, s := range d.redis {
 		words = append(words, fmt.Sprintf("$REDIS%d", i), s.Address(), fmt.Sprintf("$FILES%d", i), filepath.Dir(s.File("x")))
+	}
+	for i, s := range d.dns {
+		words = append(words, fmt.Sprintf("$DNS%d", i), s.Addr().String())
 	}
 	return strings.NewReplacer(words...).Replace(text)
 }

@@ -74,6 +74,7 @@ type fate struct {
 	d    *daemon
 	mid  string
 	said string
+	left miltertest.Message // as it goes on, if it does
 }
 
 // String tells the replies and edits, as in "continue, add X-Spam: yes".
@@ -122,6 +123,7 @@ func (d *daemon) deliver(c *miltertest.Conn, l letter) fate {
 		parts = append(parts, edit(e))
 	}
 	f.said = d.plain(strings.Join(parts, ", "))
+	f.left = m.Apply(o.Reply.Edits, true).Message
 	return f
 }
 
@@ -131,6 +133,8 @@ func edit(e miltertest.Edit) string {
 	switch {
 	case e.Op == miltertest.EditAddHeader:
 		return fmt.Sprintf("add %s: %s", e.Name, value)
+	case e.Op == miltertest.EditInsertHeader:
+		return fmt.Sprintf("insert %s: %s", e.Name, value)
 	case e.Op == miltertest.EditChangeHeader && e.Value == "":
 		return "delete " + e.Name
 	case e.Op == miltertest.EditChangeHeader:

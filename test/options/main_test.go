@@ -3,7 +3,7 @@
 //
 // The list of options is that of the reference (docs/configuration.md); the tables in
 // process_test.go, controller_test.go, mail_test.go, policy_test.go, checks_test.go,
-// state_test.go and redis_test.go have an entry for each. The daemon is a process of its own,
+// auth_test.go, sign_test.go, state_test.go and redis_test.go have an entry for each. The daemon is a process of its own,
 // with the race detector.
 //
 // Some defaults are places of the machine, such as port 9900 and /run/rmilter. The tests

@@ -28,6 +28,7 @@ type entry struct {
 	before, after string
 
 	redis func(t *testing.T) []*redisd.Server // servers that it needs, see expand
+	zones []string                            // of the DNS servers that it needs, see expand; the first is the resolver
 
 	env  []string        // the daemon's environment, as NAME=VALUE
 	room bool            // the probe looks at places of the machine
@@ -41,7 +42,8 @@ type probe func(d *daemon) string
 // entries are all of them.
 func entries() []entry {
 	return slices.Concat(processEntries(), controllerEntries(), mailEntries(), spamdEntries(), actionEntries(), settingsEntries(),
-		checkEntries(), listEntries(), ruleEntries(), weightEntries(), greylistEntries(), limitEntries(), replyEntries(), redisEntries())
+		checkEntries(), listEntries(), ruleEntries(), weightEntries(), greylistEntries(), limitEntries(), replyEntries(), redisEntries(),
+		authEntries(), authListEntries(), authFieldEntries(), signEntries())
 }
 
 // TestEveryOption wants an entry for every documented option, and no other.

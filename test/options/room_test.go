@@ -72,6 +72,7 @@ func furnish() {
 		func() error { return syscall.Sethostname([]byte(roomHost)) },
 		func() error { return syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, "") },
 		furnishDev,
+		noResolver,
 		func() error { return syscall.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755") },
 		func() error { return syscall.Mount("tmpfs", "/var/lib", "tmpfs", 0, "mode=755") },
 		loopbackUp,
@@ -104,6 +105,19 @@ func furnishDev() error {
 		}
 	}
 	return syscall.Mount(dev, "/dev", "", syscall.MS_BIND|syscall.MS_REC, "")
+}
+
+// noResolver has resolv.conf name a resolver that isn't there.
+func noResolver() error {
+	const path = "/etc/resolv.conf"
+	conf := filepath.Join(os.Getenv(roomEnv), "resolv.conf")
+	if err := os.WriteFile(conf, []byte("nameserver 127.0.0.1\n"), 0o644); err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil // the same is asked then
+	}
+	return syscall.Mount(conf, path, "", syscall.MS_BIND, "")
 }
 
 // loopbackUp does what `ip link set lo up` does (netdevice(7), SIOCSIFFLAGS).

@@ -172,13 +172,17 @@ func taken(l ...letter) probe {
 // replyEntries are about mail that belongs to mail of our users.
 func replyEntries() []entry {
 	const section = "replies "
-	const checked = "correspondence { enabled = yes; }\n"
+	const proved = "spf { enabled = yes; } auth { enabled = yes; }\n"
+	const checked = "correspondence { enabled = yes; }\n" + proved
 	const rule = `regexp "HELLO" { re = 'Subject=/hello/'; score = 1; group = greetings; }`
-	const found = "sym=REPLY(-4.00){<MID>},INC_MAIL_KNOWN_GLOBALLY(-0.50){joe@sender.example},INC_MAIL_KNOWN_LOCALLY(-0.50){joe@sender.example}"
+	const sender = "sym=" + allowed
+	const found = sender + ",REPLY(-4.00){<MID>},INC_MAIL_KNOWN_GLOBALLY(-1.00){joe@sender.example},INC_MAIL_KNOWN_LOCALLY(-1.00){joe@sender.example}"
 	return []entry{
-		{path: section + "enable", value: "no", with: checked, probe: correspondence, before: found, after: "sym=-"},
-		{path: "correspondence enabled", value: "no", probe: correspondence, before: found, after: "sym=-"},
-		{path: section + "skip", value: "greetings", with: checked + rule, probe: correspondence,
+		{path: section + "enable", value: "no", with: checked, zones: []string{lets}, probe: correspondence, before: found, after: sender},
+		{path: "correspondence enabled", value: "no", with: proved, zones: []string{lets}, probe: correspondence, before: found, after: sender},
+		{path: "auth enabled", value: "no", with: "spf { enabled = yes; } correspondence { enabled = yes; }", zones: []string{lets}, probe: correspondence,
+			before: found, after: sender + `,REPLY(-1.00){<MID>,"author not authenticated"}`},
+		{path: section + "skip", value: "greetings", with: checked + rule, zones: []string{lets}, probe: correspondence,
 			before: found + ",HELLO(1.00){hello}", after: found},
 		{path: section + "expire", value: "2d", with: inRedis, redis: single, probe: lifetimes, before: "id 168h, known.to 720h", after: "id 48h, known.to 720h"},
 		{path: section + "known_expire", value: "2d", with: inRedis, redis: single, probe: lifetimes, before: "id 168h, known.to 720h", after: "id 168h, known.to 48h"},

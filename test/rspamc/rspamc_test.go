@@ -111,7 +111,7 @@ func start(t *testing.T, conf string) *machine {
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	m := &machine{t: t, dir: dir, ctl: filepath.Join(os.Getenv(programsEnv), "rmilterctl"), socket: filepath.Join(dir, "control.sock")}
-	text := fmt.Sprintf("bind_socket = \"unix:%s/milter.sock\";\ncontrol_socket = %q;\ndata_dir = %q;\nhostname = mx.example.com;\nlog = stderr;\n"+
+	text := fmt.Sprintf("bind_socket = \"unix:%s/milter.sock\";\ncontrol_socket = %q;\ndns { nameserver = \"127.0.0.1:9\"; }\ndata_dir = %q;\nhostname = mx.example.com;\nlog = stderr;\n"+
 		"worker controller { bind_socket = \"127.0.0.1:0\"; }\nworker normal { bind_socket = \"127.0.0.1:0\"; }\n%s", dir, m.socket, filepath.Join(dir, "data"), conf)
 	must(t, os.WriteFile(filepath.Join(dir, "rmilter.conf"), []byte(text), 0o600))
 	s, err := activator.New(activator.Config{Command: []string{os.Getenv(binaryEnv), "-c", filepath.Join(dir, "rmilter.conf")}, Output: &m.log})

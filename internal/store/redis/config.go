@@ -137,7 +137,7 @@ func (c *Config) data() []ucl.Option {
 		{Name: "spam_channel", Value: &c.SpamChannel,
 			Doc: `Channel on which rejected messages are published. "" publishes none.`},
 		{Name: "copy_channel", Value: &c.CopyChannel,
-			Doc: `Channel on which copies of messages are published. "" publishes none.`},
+			Doc: `Channel on which copies of accepted messages are published. "" publishes none.`},
 		{Name: "copy_probability", Aliases: []string{"copy_prob"}, Value: &c.CopyProbability,
 			Doc: "Which share of the messages is copied: 0.0 to 1.0, or up to 100 in percent. 1 is every message."},
 		{Name: "id_prefix", Value: &c.IDPrefix,
