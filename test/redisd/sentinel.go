@@ -26,7 +26,7 @@ func Sentinel(t testing.TB, o Options) *Watched {
 	replica.Await("in step with its master", func() bool { return replica.Info("replication", "master_link_status") == "up" })
 	conf := []string{
 		fmt.Sprintf("sentinel monitor %s %s %d 2", MasterName, master.Host, master.Port),
-		"sentinel down-after-milliseconds " + MasterName + " 500",
+		"sentinel down-after-milliseconds " + MasterName + " 2000", // less, and a busy machine looks dead
 		"sentinel failover-timeout " + MasterName + " 2000",
 	}
 	if o.Password != "" {
