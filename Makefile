@@ -50,7 +50,7 @@ fuzz: ## every fuzzer for FUZZTIME (1m)
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) sh test/fuzz.sh
 
 fuzz-short:
-	@FUZZTIME=2000x GO=$(GO) sh test/fuzz.sh
+	@FUZZTIME=1000x GO=$(GO) sh test/fuzz.sh
 
 bench: build ## benchmarks, and messages/s, latency, CPU and memory through the milter port
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
