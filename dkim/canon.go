@@ -28,7 +28,7 @@ func (c Canon) String() string {
 
 // ParseCanon reads the word "simple" or "relaxed" in any case.
 func ParseCanon(word string) (c Canon, ok bool) {
-	switch lowerASCII(word) {
+	switch mail.LowerASCII(word) {
 	case "simple":
 		return Simple, true
 	case "relaxed":
@@ -78,7 +78,7 @@ func appendCRLF(b []byte, s string) []byte {
 
 // fieldName returns a name as it is compared: lower-case, without white space before
 // the colon.
-func fieldName(name string) string { return lowerASCII(strings.TrimRight(name, " \t")) }
+func fieldName(name string) string { return mail.LowerASCII(strings.TrimRight(name, " \t")) }
 
 // A header is the fields of a message with their canonical forms, each made once.
 type header struct {

@@ -42,7 +42,7 @@ func naiveField(f mail.Field, c Canon) string {
 		return f.Name + ":" + folds.ReplaceAllString(f.Raw, "\r\n") + "\r\n"
 	}
 	value := spaces.ReplaceAllString(folds.ReplaceAllString(f.Raw, ""), " ")
-	return lowerASCII(strings.TrimRight(f.Name, " \t")) + ":" + strings.Trim(value, " ") + "\r\n"
+	return mail.LowerASCII(strings.TrimRight(f.Name, " \t")) + ":" + strings.Trim(value, " ") + "\r\n"
 }
 
 // canonicalBody cuts a body in pieces and returns what was hashed.

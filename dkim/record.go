@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"slices"
 	"strings"
+
+	"rmilter/internal/mail"
 )
 
 // minKeyBits is the size that an RSA key must have (RFC 8301, section 3.2).
@@ -49,7 +51,7 @@ func parseRecord(txt string, lim Limits) (Record, *Fault) {
 	}
 	r := Record{Type: "rsa"}
 	if k, ok := tags.get("k"); ok {
-		r.Type = lowerASCII(k)
+		r.Type = mail.LowerASCII(k)
 	}
 	if h, ok := tags.get("h"); ok {
 		r.Hashes = splitColons(h)

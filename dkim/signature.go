@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"rmilter/internal/mail"
 )
 
 // A kind is one of the three fields that hold a signature.
@@ -108,7 +110,7 @@ func readOrigin(s *Signature, tags tagList) *Fault {
 	d, _ := tags.get("d")
 	sel, _ := tags.get("s")
 	a, _ := tags.get("a")
-	if a = lowerASCII(a); printable(a) == a {
+	if a = mail.LowerASCII(a); printable(a) == a {
 		s.Algorithm = a
 	}
 	var ok bool
@@ -191,7 +193,7 @@ func readSeal(rest *signed, tags tagList) *Fault {
 		return fault(HeadersInSeal, "")
 	}
 	rest.cv, _ = tags.get("cv")
-	if rest.cv = lowerASCII(rest.cv); rest.cv != "none" && rest.cv != "pass" && rest.cv != "fail" {
+	if rest.cv = mail.LowerASCII(rest.cv); rest.cv != "none" && rest.cv != "pass" && rest.cv != "fail" {
 		return fault(BadCV, "")
 	}
 	return nil

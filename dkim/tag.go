@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
+
+	"rmilter/internal/mail"
 )
 
 // maxTags is how many tags a list may have; DKIM knows 13.
@@ -127,27 +129,11 @@ func noSpace(s string) string {
 func splitColons(s string) []string {
 	var words []string
 	for w := range strings.SplitSeq(s, ":") {
-		if w = lowerASCII(trimSpace(w)); w != "" {
+		if w = mail.LowerASCII(trimSpace(w)); w != "" {
 			words = append(words, w)
 		}
 	}
 	return words
-}
-
-// lowerASCII lower-cases ASCII letters alone: no other letter equals one of them.
-func lowerASCII(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c >= 'A' && c <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if b[i] >= 'A' && b[i] <= 'Z' {
-					b[i] |= 0x20
-				}
-			}
-			return string(b)
-		}
-	}
-	return s
 }
 
 // decode64 reads base64 with white space anywhere. Missing padding is forgiven.
@@ -187,7 +173,7 @@ func domainName(s string) (name string, ok bool) {
 			break
 		}
 	}
-	s = lowerASCII(s)
+	s = mail.LowerASCII(s)
 	if len(s) > 253 {
 		return "", false
 	}

@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
 
 	"rmilter/internal/filter"
 	"rmilter/internal/mail"
@@ -329,9 +328,7 @@ func newURL(link mail.Link) (URL, bool) {
 	}
 	out := URL{URL: link.URL, Host: host, TLD: host, Flags: []string{}}
 	if net.ParseIP(host) == nil {
-		if registered, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
-			out.TLD = registered
-		}
+		out.TLD = mail.RegisteredDomain(host)
 	}
 	switch link.Kind {
 	case mail.LinkText:

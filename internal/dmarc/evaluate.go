@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"rmilter/internal/dns"
+	"rmilter/internal/mail"
 )
 
 // A Code is a result in the words of RFC 7489, section 11.2.
@@ -114,7 +115,7 @@ func Evaluate(ctx context.Context, l dns.Lookuper, q Query) Result {
 	}
 	org := q.Suffixes.OrgDomain(r.Domain)
 	if err := r.discover(ctx, l, org); err != nil {
-		r.Reason = printable(err.Error(), 200)
+		r.Reason = mail.PrintableASCII(err.Error(), 200)
 		switch {
 		case errors.Is(err, ErrPolicy) || errors.Is(err, ErrTooLong):
 			r.Code = PermError
@@ -193,7 +194,7 @@ func (r *Result) discover(ctx context.Context, l dns.Lookuper, org string) error
 			r.At = at
 			return nil
 		case !errors.Is(err, ErrNoRecord):
-			return fmt.Errorf("%s: %w", printable(name, 253), err)
+			return fmt.Errorf("%s: %w", mail.PrintableASCII(name, 253), err)
 		}
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"rmilter/internal/mail"
 )
 
 // A Policy is what a domain owner wants done with mail that fails.
@@ -97,7 +99,7 @@ func ParseRecord(texts []string) (Record, error) {
 	case len(found) > maxRecord:
 		return Record{}, ErrTooLong
 	}
-	r := Record{Text: printable(found, maxRecord), SPF: Relaxed, DKIM: Relaxed, Percent: 100, Failure: "0", Interval: 86400}
+	r := Record{Text: mail.PrintableASCII(found, maxRecord), SPF: Relaxed, DKIM: Relaxed, Percent: 100, Failure: "0", Interval: 86400}
 	seen := map[string]bool{}
 	broken := false
 	for i, tag := range strings.SplitN(found, ";", maxTags+1) {
@@ -111,13 +113,13 @@ func ParseRecord(texts []string) (Record, error) {
 		name, value, ok := cutTag(tag)
 		switch {
 		case !ok:
-			r.defect("%q is no tag", printable(tag, 40))
+			r.defect("%q is no tag", mail.PrintableASCII(tag, 40))
 		case seen[name]:
 			r.defect("%s= occurs twice, the first counts", name)
 		default:
 			seen[name] = true
 			if !r.set(name, value) {
-				r.defect("%s=%s is not valid", name, printable(value, 40))
+				r.defect("%s=%s is not valid", name, mail.PrintableASCII(value, 40))
 				broken = broken || name == "sp"
 			}
 		}
@@ -252,7 +254,7 @@ func uris(s string) ([]URI, bool) {
 func parseURI(s string) (URI, bool) {
 	address, limit, limited := strings.Cut(s, "!")
 	scheme, rest, ok := strings.Cut(address, ":")
-	if !ok || scheme == "" || rest == "" || len(address) > maxURI || printable(address, maxURI) != address || strings.Contains(address, " ") {
+	if !ok || scheme == "" || rest == "" || len(address) > maxURI || mail.PrintableASCII(address, maxURI) != address || strings.Contains(address, " ") {
 		return URI{}, false
 	}
 	for i := range len(scheme) {
@@ -280,15 +282,4 @@ func parseURI(s string) (URI, bool) {
 	n, err := strconv.ParseUint(limit, 10, 24)
 	u.Limit = n << shift
 	return u, err == nil
-}
-
-// printable replaces what isn't printable ASCII and cuts.
-func printable(s string, limit int) string {
-	b := []byte(s[:min(len(s), limit)])
-	for i, c := range b {
-		if c < ' ' || c > '~' {
-			b[i] = '?'
-		}
-	}
-	return string(b)
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"rmilter/internal/mail"
 )
 
 // shared returns a file of the suites, which are no part of this repository. Where they
@@ -190,7 +192,7 @@ func FuzzRecord(f *testing.F) {
 			t.Fatalf("%q: %+v", s, r)
 		}
 		for _, d := range append(r.Defects, r.Text) {
-			if printable(d, len(d)) != d {
+			if mail.PrintableASCII(d, len(d)) != d {
 				t.Fatalf("not printable: %q", d)
 			}
 		}

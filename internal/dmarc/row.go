@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"rmilter/internal/mail"
 )
 
 // Bounds of a row: signatures, and bytes of one value.
@@ -141,10 +143,10 @@ func ParseRow(key string) (Row, error) {
 	for field := range strings.SplitSeq(key, " ") {
 		name, value, ok := strings.Cut(field, "=")
 		if !ok {
-			return Row{}, fmt.Errorf("%q is no field of a row", printable(field, 40))
+			return Row{}, fmt.Errorf("%q is no field of a row", mail.PrintableASCII(field, 40))
 		}
 		if err := r.set(name, value); err != nil {
-			return Row{}, fmt.Errorf("%s: %w", printable(field, 80), err)
+			return Row{}, fmt.Errorf("%s: %w", mail.PrintableASCII(field, 80), err)
 		}
 	}
 	if r.At == "" {

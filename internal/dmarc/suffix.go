@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+
+	"rmilter/internal/mail"
 )
 
 // Suffixes is a list of public suffixes: the names below which the public registers
@@ -52,7 +54,7 @@ func ParseSuffixes(r io.Reader) (*Suffixes, error) {
 		}
 		ascii, ok := toASCII(name)
 		if !ok || strings.Contains(ascii, "*") {
-			return nil, fmt.Errorf("line %d: %q is no rule", n, printable(fields[0], 80))
+			return nil, fmt.Errorf("line %d: %q is no rule", n, mail.PrintableASCII(fields[0], 80))
 		}
 		if s.rules[ascii] |= kind; len(s.rules) > maxRules {
 			return nil, errors.New("too many rules")

@@ -213,7 +213,7 @@ func asciiDomain(s string) string {
 			return cut(strings.ToLower(strings.TrimRight(a, ".")), maxDomain)
 		}
 	}
-	return cut(lowerASCII(s), maxDomain)
+	return cut(LowerASCII(s), maxDomain)
 }
 
 // isHostName tells whether s holds only letters, digits, "-", "_" and ".".
@@ -268,20 +268,4 @@ func isASCII(s string) bool {
 		}
 	}
 	return true
-}
-
-// lowerASCII lower-cases A to Z and leaves all other bytes alone.
-func lowerASCII(s string) string {
-	for i := range len(s) {
-		if s[i] >= 'A' && s[i] <= 'Z' {
-			b := []byte(s)
-			for ; i < len(b); i++ {
-				if b[i] >= 'A' && b[i] <= 'Z' {
-					b[i] |= 0x20
-				}
-			}
-			return string(b)
-		}
-	}
-	return s
 }

@@ -141,7 +141,7 @@ func isWeekday(s string) bool {
 	if len(s) < 3 {
 		return false
 	}
-	switch lowerASCII(s[:3]) {
+	switch LowerASCII(s[:3]) {
 	case "mon", "tue", "wed", "thu", "fri", "sat", "sun":
 		return true
 	}
@@ -153,7 +153,7 @@ func monthNumber(s string) int {
 	if len(s) < 3 {
 		return 0
 	}
-	i := strings.Index("janfebmaraprmayjunjulaugsepoctnovdec", lowerASCII(s[:3]))
+	i := strings.Index("janfebmaraprmayjunjulaugsepoctnovdec", LowerASCII(s[:3]))
 	if i < 0 || i%3 != 0 {
 		return 0
 	}

@@ -89,7 +89,7 @@ func withScheme(target, base string) string {
 		return "http:" + target
 	case hasPrefixFold(target, "www."):
 		return "http://" + target
-	case i > 0 && target[i] == '@' && isMailDomain(lowerASCII(target[i+1:])):
+	case i > 0 && target[i] == '@' && isMailDomain(LowerASCII(target[i+1:])):
 		return "mailto:" + target
 	case base != "":
 		if b, err := url.Parse(base); err == nil {

@@ -28,7 +28,7 @@ type Mailbox struct {
 // that can't be understood is there with Valid false. Groups without members give
 // nothing.
 func (m *Message) Mailboxes(field string) []Mailbox {
-	key := lowerASCII(field)
+	key := LowerASCII(field)
 	m.lists.Lock()
 	defer m.lists.Unlock()
 	if list, ok := m.people[key]; ok {

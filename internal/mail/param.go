@@ -44,7 +44,7 @@ func parseStructured(s string) structured {
 	if j := strings.IndexByte(head, '='); j > 0 && strings.IndexByte(head[:j], '/') < 0 {
 		rest, head = head+";"+rest, "" // no value, only parameters
 	}
-	f.value = lowerASCII(strings.Trim(head, " \t\""))
+	f.value = LowerASCII(strings.Trim(head, " \t\""))
 	f.parameters(rest)
 	return f
 }
@@ -106,7 +106,7 @@ func (f *structured) parameters(s string) {
 			s = s[i:]
 			continue
 		}
-		name := lowerASCII(strings.Trim(s[:i], " \t"))
+		name := LowerASCII(strings.Trim(s[:i], " \t"))
 		if j := strings.LastIndexAny(name, " \t)"); j >= 0 {
 			name = name[j+1:]
 		}

@@ -164,7 +164,7 @@ func isToken(s string) bool {
 // encodingName returns the name of a transfer encoding as RFC 2045, section 6.1 and
 // practice have it. One that doesn't exist is odd.
 func encodingName(s string) (name string, odd bool) {
-	s, _ = fieldHead(lowerASCII(s[:min(len(s), 256)]))
+	s, _ = fieldHead(LowerASCII(s[:min(len(s), 256)]))
 	s = strings.Trim(s, " \t\"'")
 	switch s {
 	case "", "7bit", "8bit", "binary", "base64", "quoted-printable", "x-uuencode":
@@ -355,7 +355,7 @@ func (p *Part) Decoded() []byte {
 // Charset returns the charset that the part declares, in lower case; "" if none.
 func (p *Part) Charset() string {
 	s := strings.Trim(p.Param("charset"), " \t\"'")
-	return lowerASCII(cut(s, maxCharset))
+	return LowerASCII(cut(s, maxCharset))
 }
 
 // GuessedCharset returns the charset in which Text was read where the declared one is

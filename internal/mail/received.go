@@ -145,7 +145,7 @@ func endsClause(word string) bool {
 	if len(word) > len("with") {
 		return false
 	}
-	switch lowerASCII(word) {
+	switch LowerASCII(word) {
 	case "by", "via", "with", "id", "for":
 		return true
 	}
@@ -259,7 +259,7 @@ func address(s string) netip.Addr {
 // hostName returns a name from DNS in lower case, "" for what is none. sendmail puts
 // what identd said before an "@".
 func hostName(s string) string {
-	s = lowerASCII(strings.TrimRight(s[strings.LastIndexByte(s, '@')+1:], "."))
+	s = LowerASCII(strings.TrimRight(s[strings.LastIndexByte(s, '@')+1:], "."))
 	if s == "unknown" || s == "unverified" || len(s) > maxDomain || !isHostName(s) || address(s).IsValid() {
 		return ""
 	}
@@ -329,7 +329,7 @@ func ParseReceived(raw string) Received {
 			r.clause(key, word)
 			key = ""
 		case endsClause(word) || first && strings.EqualFold(word, "from"):
-			key = lowerASCII(word)
+			key = LowerASCII(word)
 		}
 		first = false
 	}
@@ -341,7 +341,7 @@ func (r *Received) clause(key, value string) {
 	value = clean(strings.TrimRight(value, ";"))
 	switch key {
 	case "by":
-		r.By = lowerASCII(strings.TrimRight(value, "."))
+		r.By = LowerASCII(strings.TrimRight(value, "."))
 	case "with":
 		r.With = strings.ToUpper(value)
 		switch r.With {

@@ -46,10 +46,10 @@ type draft struct {
 func (d *draft) load(h mail.Header, edits []Edit) {
 	*d = draft{fields: slices.Clone(h), gone: map[int]bool{}, where: map[string][]int{}}
 	for _, e := range edits {
-		d.where[lower(e.Name)] = nil
+		d.where[mail.LowerASCII(e.Name)] = nil
 	}
 	for i, f := range h {
-		if name := lower(f.Name); d.named(name) {
+		if name := mail.LowerASCII(f.Name); d.named(name) {
 			d.where[name] = append(d.where[name], i)
 		}
 	}
@@ -62,7 +62,7 @@ func (d *draft) named(lowerName string) bool {
 
 // find returns where the index-th field of a name is.
 func (d *draft) find(name string, index int) (int, bool) {
-	at := d.where[lower(name)]
+	at := d.where[mail.LowerASCII(name)]
 	if index < 1 || index > len(at) {
 		return 0, false
 	}
@@ -73,14 +73,14 @@ func (d *draft) find(name string, index int) (int, bool) {
 func (d *draft) delete(name string, index int) {
 	if at, ok := d.find(name, index); ok {
 		d.gone[at] = true
-		key := lower(name)
+		key := mail.LowerASCII(name)
 		d.where[key] = slices.Delete(d.where[key], index-1, index)
 	}
 }
 
 // add appends a field.
 func (d *draft) add(f mail.Field) {
-	key := lower(f.Name)
+	key := mail.LowerASCII(f.Name)
 	d.where[key] = append(d.where[key], len(d.fields))
 	d.fields = append(d.fields, f)
 }

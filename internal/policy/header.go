@@ -36,9 +36,9 @@ func foreignFields(h mail.Header, spamHeader, authservID string) (edits []Edit, 
 	var spots []spot
 	count := map[string]int{}
 	for _, f := range h {
-		name := lower(f.Name)
+		name := mail.LowerASCII(f.Name)
 		count[name]++ // those of others that stay count, too
-		if foreign(name, lower(spamHeader)) || forged(name, f.Raw, authservID) {
+		if foreign(name, mail.LowerASCII(spamHeader)) || forged(name, f.Raw, authservID) {
 			spots = append(spots, spot{f.Name, count[name]})
 		}
 	}

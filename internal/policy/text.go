@@ -26,13 +26,3 @@ func printable(s string, n int) string {
 	}
 	return strings.TrimRight(string(b), " ")
 }
-
-// lower lower-cases ASCII letters, as MTAs compare names.
-func lower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 'A' && r <= 'Z' {
-			r |= 0x20
-		}
-		return r
-	}, s)
-}

@@ -4,8 +4,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"golang.org/x/net/publicsuffix"
-
 	"rmilter/internal/mail"
 )
 
@@ -81,15 +79,6 @@ func (r *Replies) pattern(sender mail.Address, rcpts []mail.Path) string {
 func isMade(address, before, behind string) bool {
 	return len(address) > len(before)+len(behind) && strings.HasPrefix(address, before) && strings.HasSuffix(address, behind) &&
 		strings.Contains(address[len(before):len(address)-len(behind)], "=")
-}
-
-// site returns the domain that was registered for a name to be in, the name itself
-// where there is no telling.
-func site(domain string) string {
-	if s, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
-		return s
-	}
-	return domain
 }
 
 // author returns the address in From when there is exactly one.

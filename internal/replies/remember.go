@@ -51,7 +51,7 @@ func (r *Replies) Sent(e *mail.Envelope, m *mail.Message) Sent {
 	}
 	for _, d := range []string{from.Domain, e.From.Domain} {
 		if d != "" {
-			s.sites = merge(s.sites, []string{site(d)}, 2)
+			s.sites = merge(s.sites, []string{mail.RegisteredDomain(d)}, 2)
 		}
 	}
 	s.answers = merge(nil, []string{r.own(from), r.pattern(e.From.Address, e.Rcpts)}, maxAnswers)
@@ -63,7 +63,7 @@ func (r *Replies) Sent(e *mail.Envelope, m *mail.Message) Sent {
 			continue
 		}
 		// Whoever forges a colleague must not pass for one who answers.
-		if d := site(rcpt.Domain); !slices.Contains(s.sites, d) {
+		if d := mail.RegisteredDomain(rcpt.Domain); !slices.Contains(s.sites, d) {
 			s.domains = merge(s.domains, []string{d}, maxDomains)
 			s.written = merge(s.written, []string{addressText(rcpt.Address)}, maxWritten)
 		}
@@ -76,7 +76,7 @@ func (r *Replies) Sent(e *mail.Envelope, m *mail.Message) Sent {
 func (r *Replies) addAnswers(s *Sent, m *mail.Message, field string, ours bool) {
 	list := m.Mailboxes(field)
 	for i := range list[:min(len(list), maxNamed)] {
-		if a := list[i].Address; !ours || slices.Contains(s.sites, site(a.Domain)) {
+		if a := list[i].Address; !ours || slices.Contains(s.sites, mail.RegisteredDomain(a.Domain)) {
 			s.answers = merge(s.answers, []string{r.own(a)}, maxAnswers)
 		}
 	}

@@ -68,7 +68,7 @@ func (r *Replies) Lookup(ctx context.Context, st *store.Set, e *mail.Envelope, m
 	}
 	t := mail.Thread{Author: author(m)}
 	if d := t.Author.Domain; d != "" && !e.From.IsNull() {
-		t.Aligned = d == e.From.Domain || site(d) == site(e.From.Domain)
+		t.Aligned = d == e.From.Domain || mail.RegisteredDomain(d) == mail.RegisteredDomain(e.From.Domain)
 	}
 	q := r.query(e, m, t.Author)
 	if len(q.keys) == 0 {
@@ -127,9 +127,9 @@ func (q *query) judged(one returned) string {
 	if one.sent.IsZero() {
 		return ""
 	}
-	s := site(idDomain(one.id))
+	s := mail.RegisteredDomain(idDomain(one.id))
 	for _, rcpt := range q.rcpts() {
-		if s != "" && strings.HasSuffix(rcpt.Domain, s) && site(rcpt.Domain) == s {
+		if s != "" && strings.HasSuffix(rcpt.Domain, s) && mail.RegisteredDomain(rcpt.Domain) == s {
 			return s
 		}
 	}
@@ -144,7 +144,7 @@ func (r *Replies) reply(t *mail.Thread, q *query) {
 		if !ok || !r.comesTo(q, sent.Answers) {
 			continue
 		}
-		if t.Author.Domain != "" && slices.Contains(sent.Domains, site(t.Author.Domain)) {
+		if t.Author.Domain != "" && slices.Contains(sent.Domains, mail.RegisteredDomain(t.Author.Domain)) {
 			t.Reply, t.ID = mail.Reply, id
 			return
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rmilter/internal/dns"
+	"rmilter/internal/mail"
 )
 
 // Limits of RFC 7208, section 4.6.4.
@@ -45,7 +46,7 @@ func Check(ctx context.Context, l dns.Lookuper, q Query) Result {
 	o := c.host(name)
 	res.Code, res.Mechanism, res.Via, res.Reason = o.code, o.mechanism, o.via, o.reason
 	res.Anyone = o.anyone && o.code == Pass
-	res.Record = printable(c.top, maxRecord)
+	res.Record = mail.PrintableASCII(c.top, maxRecord)
 	if o.code == Fail && o.exp != nil {
 		res.Explanation = c.explain(o.exp, o.expDomain)
 	}
@@ -105,7 +106,7 @@ func domainName(s string) (string, bool) {
 func (c *check) host(domain string) outcome {
 	name, ok := domainName(domain)
 	if !ok {
-		return outcome{code: None, reason: fmt.Sprintf("%s is no name of a domain", printable(domain, 80))}
+		return outcome{code: None, reason: fmt.Sprintf("%s is no name of a domain", mail.PrintableASCII(domain, 80))}
 	}
 	txt, o := c.find(name)
 	if txt == "" {
@@ -116,7 +117,7 @@ func (c *check) host(domain string) outcome {
 	}
 	r, err := parse(txt)
 	if err != nil {
-		return outcome{code: PermError, reason: fmt.Sprintf("record of %s: %v", printable(name, 80), err)}
+		return outcome{code: PermError, reason: fmt.Sprintf("record of %s: %v", mail.PrintableASCII(name, 80), err)}
 	}
 	for i := range r.mechanisms {
 		m := &r.mechanisms[i]
@@ -147,13 +148,13 @@ func (c *check) find(name string) (string, outcome) {
 		switch {
 		case !isRecord(txt):
 		case found != "":
-			return "", outcome{code: PermError, reason: fmt.Sprintf("%s has several records", printable(name, 80))}
+			return "", outcome{code: PermError, reason: fmt.Sprintf("%s has several records", mail.PrintableASCII(name, 80))}
 		default:
 			found = txt
 		}
 	}
 	if found == "" {
-		return "", outcome{code: None, reason: fmt.Sprintf("%s has no record", printable(name, 80))}
+		return "", outcome{code: None, reason: fmt.Sprintf("%s has no record", mail.PrintableASCII(name, 80))}
 	}
 	return found, outcome{}
 }
@@ -171,7 +172,7 @@ func (c *check) redirect(spec macros, domain string) outcome {
 	if o.code == None {
 		o.code = PermError
 	}
-	o.via = append([]string{"redirect=" + printable(name, 253)}, o.via...)
+	o.via = append([]string{"redirect=" + mail.PrintableASCII(name, 253)}, o.via...)
 	return o
 }
 
@@ -241,7 +242,7 @@ func (c *check) include(m *mechanism, name string, ok bool) (*outcome, *exit) {
 	if ok {
 		o = c.host(name)
 	}
-	step := strings.TrimPrefix(m.text[:len("+include:")]+printable(name, 253), "+")
+	step := strings.TrimPrefix(m.text[:len("+include:")]+mail.PrintableASCII(name, 253), "+")
 	via := append([]string{step}, o.via...)
 	switch o.code {
 	case Pass:
@@ -284,7 +285,7 @@ func (c *check) exchangers(m *mechanism, name string) (bool, *exit) {
 		return false, x
 	}
 	if len(a.MXs) > maxMX {
-		return false, permError("%s has more than %d MX", printable(name, 80), maxMX)
+		return false, permError("%s has more than %d MX", mail.PrintableASCII(name, 80), maxMX)
 	}
 	for _, mx := range a.MXs {
 		host, ok := dns.Normalize(mx.Host)

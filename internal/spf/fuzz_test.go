@@ -52,7 +52,7 @@ func FuzzRecord(f *testing.F) {
 			t.Fatalf("over the limits: %+v", r)
 		}
 		for _, s := range []string{r.String(), r.Explanation, r.Reason, r.Record, r.Mechanism} {
-			if printable(s, len(s)) != s {
+			if mail.PrintableASCII(s, len(s)) != s {
 				t.Fatalf("not printable: %q", s)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"rmilter/internal/dns"
+	"rmilter/internal/mail"
 )
 
 // A question is what one can ask the DNS.
@@ -49,7 +50,7 @@ func temporary(err error) bool {
 }
 
 // failure says what failed.
-func failure(err error) string { return printable(err.Error(), 200) }
+func failure(err error) string { return mail.PrintableASCII(err.Error(), 200) }
 
 // judge turns a failure into an exit, and counts a term without an answer.
 func (c *check) judge(err error, void bool) *exit {
@@ -256,5 +257,5 @@ func (c *check) explain(spec macros, domain string) string {
 			break
 		}
 	}
-	return printable(b.String(), maxExplanation)
+	return mail.PrintableASCII(b.String(), maxExplanation)
 }

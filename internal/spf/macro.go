@@ -3,6 +3,8 @@ package spf
 import (
 	"fmt"
 	"strings"
+
+	"rmilter/internal/mail"
 )
 
 // A piece of a macro-string is a literal or a macro (RFC 7208, section 7.1).
@@ -79,7 +81,7 @@ func parseMacros(s string, u use) (macros, error) {
 // parseMacro reads what stands between the braces.
 func parseMacro(s string, u use) (piece, error) {
 	if s == "" || !strings.Contains("slodipvhcrt", string(lower(s[0]))) {
-		return piece{}, fmt.Errorf("unknown macro %%{%s}", printable(s, 20))
+		return piece{}, fmt.Errorf("unknown macro %%{%s}", mail.PrintableASCII(s, 20))
 	}
 	p := piece{letter: lower(s[0]), url: s[0] != lower(s[0])}
 	if u == domainSpec && strings.IndexByte("crt", p.letter) >= 0 {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"rmilter/internal/mail"
 )
 
 // maxRecord bounds a record in bytes. Published ones rarely have 2,000; RFC 7208,
@@ -75,7 +77,7 @@ func parse(txt string) (record, error) {
 			continue
 		}
 		if err := r.term(term); err != nil {
-			return r, fmt.Errorf("%q: %w", printable(term, 80), err)
+			return r, fmt.Errorf("%q: %w", mail.PrintableASCII(term, 80), err)
 		}
 	}
 	return r, nil

@@ -96,14 +96,3 @@ func (r Result) String() string {
 	}
 	return b.String()
 }
-
-// printable replaces what isn't printable ASCII and cuts.
-func printable(s string, limit int) string {
-	b := []byte(s[:min(len(s), limit)])
-	for i, c := range b {
-		if c < ' ' || c > '~' {
-			b[i] = '?'
-		}
-	}
-	return string(b)
-}

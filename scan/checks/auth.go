@@ -21,7 +21,7 @@ type Proof struct {
 // Has tells whether the message is proved to come from a domain, or from another of the
 // same registered one. Our own mail needs no proof.
 func (p *Proof) Has(domain string) bool {
-	return p.ours || domain != "" && slices.Contains(p.sites, site(domain))
+	return p.ours || domain != "" && slices.Contains(p.sites, mail.RegisteredDomain(domain))
 }
 
 // Auth gathers what SPF and DKIM prove. It reports to the filter which registered
@@ -64,7 +64,7 @@ func runAuth(p *scan.Pass) Proof {
 	}
 	var proof Proof
 	add := func(domain string) {
-		if s := site(domain); s != "" && !slices.Contains(proof.sites, s) {
+		if s := mail.RegisteredDomain(domain); s != "" && !slices.Contains(proof.sites, s) {
 			proof.sites = append(proof.sites, s)
 		}
 	}
@@ -79,7 +79,7 @@ func runAuth(p *scan.Pass) Proof {
 		}
 	}
 	if from, _ := fromDomain(p.Message); from != "" && proof.Has(from) {
-		proof.Sender = site(from)
+		proof.Sender = mail.RegisteredDomain(from)
 		p.Authenticate(proof.Sender)
 	}
 	return proof

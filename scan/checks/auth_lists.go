@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rmilter/dkim"
+	"rmilter/internal/mail"
 	"rmilter/internal/maps"
 	"rmilter/internal/spf"
 	"rmilter/internal/ucl"
@@ -159,7 +160,7 @@ func listedDomain(list *maps.List, domain string) (maps.Entry, bool) {
 	if e, ok := list.Domain(domain); ok {
 		return e, true
 	}
-	return list.Domain(site(domain))
+	return list.Domain(mail.RegisteredDomain(domain))
 }
 
 // sender looks up the domain that SPF was asked about.
@@ -173,7 +174,7 @@ func (s *authState) sender(list *maps.List) (maps.Entry, bool) {
 // signer returns whether a signature of the registered domain of a name has a status.
 func (s *authState) signer(name string, status dkim.Status) bool {
 	for i := range s.signatures {
-		if g := &s.signatures[i]; g.Status == status && g.Domain != "" && site(g.Domain) == site(name) && !onTrial(g) {
+		if g := &s.signatures[i]; g.Status == status && g.Domain != "" && mail.RegisteredDomain(g.Domain) == mail.RegisteredDomain(name) && !onTrial(g) {
 			return true
 		}
 	}

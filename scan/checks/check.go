@@ -8,8 +8,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/publicsuffix"
-
 	"rmilter/internal/mail"
 	"rmilter/scan"
 )
@@ -120,15 +118,6 @@ func recipients(m *mail.Message) iter.Seq[*mail.Mailbox] {
 			}
 		}
 	}
-}
-
-// site returns the domain that was registered for a name to be in, the name itself
-// where there is no telling.
-func site(domain string) string {
-	if s, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
-		return s
-	}
-	return domain
 }
 
 // fromList tells whether the message comes from a mailing list. A check that asks

@@ -28,7 +28,7 @@ func runDisplayName(p *scan.Pass) {
 		return
 	}
 	domain := addressIn(from.Name)
-	if domain == "" || site(domain) == site(from.Address.Domain) {
+	if domain == "" || mail.RegisteredDomain(domain) == mail.RegisteredDomain(from.Address.Domain) {
 		return
 	}
 	if strings.Contains(from.Name, " via ") && fromList(p) {

@@ -222,7 +222,7 @@ func signedList(p *scan.Pass) bool {
 		return false
 	}
 	return slices.ContainsFunc(r.Signatures, func(s dkim.Signature) bool {
-		return s.Status == dkim.Pass && site(s.Domain) == site(id) && slices.Contains(s.Names, "list-id")
+		return s.Status == dkim.Pass && mail.RegisteredDomain(s.Domain) == mail.RegisteredDomain(id) && slices.Contains(s.Names, "list-id")
 	})
 }
 

@@ -115,7 +115,7 @@ func runMessageIDNames(p *scan.Pass, id, right string) {
 			p.Report(midContainsFrom)
 		case right == domain:
 			p.Report(midMatchFrom)
-		case right != "" && site(right) == site(domain):
+		case right != "" && mail.RegisteredDomain(right) == mail.RegisteredDomain(domain):
 			p.Report(midMatchFromTLD)
 		}
 	}

@@ -116,7 +116,7 @@ func toSelf(p *scan.Pass, reply mail.Address) bool {
 // domain and wants the answers elsewhere. Forms on web pages write to the sender
 // himself; lists bring back what members of our domain sent to them.
 func spoofsReplyTo(p *scan.Pass, from, reply mail.Address) bool {
-	if p.Envelope.Trust.Ours() || from.Domain == "" || reply.Domain == "" || site(reply.Domain) == site(from.Domain) {
+	if p.Envelope.Trust.Ours() || from.Domain == "" || reply.Domain == "" || mail.RegisteredDomain(reply.Domain) == mail.RegisteredDomain(from.Domain) {
 		return false
 	}
 	if to := first(p.Message, "To"); to != nil && sameAddress(to.Address, from) {
