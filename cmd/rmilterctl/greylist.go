@@ -117,19 +117,8 @@ func recipientsOf(e *greylist.Entry) string {
 
 func (a *app) showGreylist(c *cobra.Command, args []string, now time.Time) error {
 	var e greylist.Entry
-	found, body, err := a.ask(c.Context(), http.MethodGet, "/greylist/show", url.Values{"key": {strings.Join(args, " ")}}, &e)
-	switch {
-	case err != nil:
+	if shown, err := a.showOne(c.Context(), "/greylist/show", strings.Join(args, " "), &e); shown || err != nil {
 		return err
-	case !found:
-		a.code = exitNothing
-		if a.json {
-			return a.printJSON(nil)
-		}
-		a.nothing()
-		return nil
-	case a.json:
-		return a.printAnswer(body)
 	}
 	until, passes := local(e.Until, now), ""
 	if e.State != greylist.EntryWhite {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -100,19 +99,8 @@ func usedText(e *controller.LimitEntry) string {
 
 func (a *app) showLimit(c *cobra.Command, key string, now time.Time) error {
 	var e controller.LimitEntry
-	found, body, err := a.ask(c.Context(), http.MethodGet, "/ratelimit/show", url.Values{"key": {key}}, &e)
-	switch {
-	case err != nil:
+	if shown, err := a.showOne(c.Context(), "/ratelimit/show", key, &e); shown || err != nil {
 		return err
-	case !found:
-		a.code = exitNothing
-		if a.json {
-			return a.printJSON(nil)
-		}
-		a.nothing()
-		return nil
-	case a.json:
-		return a.printAnswer(body)
 	}
 	every := ""
 	if e.Burst > 0 {

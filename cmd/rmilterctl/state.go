@@ -55,6 +55,26 @@ func (a *app) ask(ctx context.Context, method, path string, p url.Values, v any)
 	return true, got.body, nil
 }
 
+// showOne asks for what has a key and reads it into v. It tells whether all has been
+// printed: that there is nothing, or the answer as JSON.
+func (a *app) showOne(ctx context.Context, path, key string, v any) (shown bool, err error) {
+	found, body, err := a.ask(ctx, http.MethodGet, path, url.Values{"key": {key}}, v)
+	switch {
+	case err != nil:
+		return false, err
+	case !found:
+		a.code = exitNothing
+		if a.json {
+			return true, a.printJSON(nil)
+		}
+		a.nothing()
+		return true, nil
+	case a.json:
+		return true, a.printAnswer(body)
+	}
+	return false, nil
+}
+
 // A page is a part of a list: so many entries, and where the next part begins.
 type page[E any] struct {
 	Entries []E    `json:"entries"`

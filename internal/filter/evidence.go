@@ -36,6 +36,13 @@ func (f *Filter) evidence(h mail.Header, bareLF bool) *evidence {
 	return &evidence{v, cancel}
 }
 
+// write takes a piece of the body.
+func (ev *evidence) write(b []byte) {
+	if ev != nil {
+		ev.verifier.Write(b)
+	}
+}
+
 // close ends the lookups that are still on their way.
 func (ev *evidence) close() {
 	if ev != nil {

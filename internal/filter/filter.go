@@ -275,7 +275,7 @@ func (f *Filter) judge(ctx context.Context, e *mail.Envelope, raw []byte, settin
 	if j.skipped == "" || e.Inspect {
 		e.Thread = f.thread(ctx, v.stores, e, m)
 		j.report = f.scan(ctx, e, m, v.evidence)
-		f.withoutSkipped(e, j.report)
+		f.withoutSkipped(j.report)
 	}
 	j.verdict = f.decide(e, &j, settings)
 	if !v.asked && f.greylist(ctx, v.stores, e, &j) {

@@ -283,11 +283,9 @@ func (t *transaction) authenticate() {
 // Chunk takes a piece of the body.
 func (s *Session) Chunk(b []byte) {
 	s.endHeader() // an MTA may leave EOH out
-	if t := s.trx; t != nil && t.evidence != nil {
-		t.evidence.verifier.Write(b)
-	}
-	if t := s.trx; t != nil && t.signature != nil && t.signature.signer != nil {
-		t.signature.signer.Write(b)
+	if t := s.trx; t != nil {
+		t.evidence.write(b)
+		t.signature.write(b)
 	}
 	s.write(b)
 }

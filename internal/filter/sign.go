@@ -21,7 +21,7 @@ const (
 // as it comes, and made when the edits are known.
 type signature struct {
 	signer *dkim.Signer // nil when the message isn't signed
-	header mail.Header  // as received
+	header mail.Header  // as received; nil without a signer
 	word   string       // for the log line
 }
 
@@ -29,7 +29,7 @@ type signature struct {
 // when not all of it was kept.
 func (f *Filter) signature(e *mail.Envelope, h mail.Header, complete bool) *signature {
 	c := f.rules.Signing.Choose(signing.Query{Envelope: e, Header: h})
-	s := &signature{header: h, word: c.LogWord()}
+	s := &signature{word: c.LogWord()}
 	switch {
 	case !complete && c.Word != signing.NotOurs && c.Word != signing.Off: // what was chosen may miss a From
 		s.word = headerTooLarge
@@ -41,8 +41,17 @@ func (f *Filter) signature(e *mail.Envelope, h mail.Header, complete bool) *sign
 	if s.signer, err = f.rules.Signing.Begin(c); err != nil {
 		f.env.Log.Error("message can't be signed", "id", e.ID, "reason", err.Error())
 		s.word = signFailed
+		return s
 	}
+	s.header = h
 	return s
+}
+
+// write takes a piece of the body.
+func (s *signature) write(b []byte) {
+	if s != nil && s.signer != nil {
+		s.signer.Write(b)
+	}
 }
 
 // sign adds the signatures to the edits of a message that goes on. They are made over the

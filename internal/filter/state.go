@@ -72,7 +72,7 @@ func skipped(rules *Rules) map[string]bool {
 }
 
 // withoutSkipped takes off what doesn't count for a recognised reply.
-func (f *Filter) withoutSkipped(e *mail.Envelope, r *scan.Report) {
+func (f *Filter) withoutSkipped(r *scan.Report) {
 	if r.Reply == mail.Reply && len(f.replySkip) > 0 {
 		r.Findings = slices.DeleteFunc(r.Findings, func(x scan.Finding) bool { return f.replySkip[x.Symbol.Name] })
 	}

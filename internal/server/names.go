@@ -22,15 +22,6 @@ func (d *daemon) openResolver(c *config.Config) (err error) {
 	return err
 }
 
-// newSigning reads the keys of a configuration; nil when there are none.
-func (d *daemon) newSigning(c *config.Config) (*signing.Signing, error) {
-	s, err := signing.New(c.DKIM, signing.Env{Now: d.env.Now, Log: d.log})
-	if err != nil {
-		return nil, fmt.Errorf("dkim: %w", err)
-	}
-	return s, nil
-}
-
 // checkDNS tells which resolvers don't answer.
 func (d *daemon) checkDNS() {
 	var out []string
@@ -55,18 +46,16 @@ func (d *daemon) checkDNS() {
 // their domains publish.
 func (d *daemon) checkKeys() {
 	s := d.filter.Load().Signing()
-	if s == nil {
-		return
-	}
 	if err := s.Refresh(); err != nil {
 		d.figures.Raise(metrics.Problem{ID: "dkim_files", Severity: metrics.Degraded, Text: strings.ReplaceAll(err.Error(), "\n", "; "), Effect: "some mail goes out unsigned"})
 	} else {
 		d.figures.Clear("dkim_files")
 	}
-	if now := d.env.Now(); now.Sub(d.keysChecked) < keyCheckInterval || !d.checkingKeys.CompareAndSwap(false, true) {
+	now := d.env.Now()
+	if now.Sub(d.keysChecked) < keyCheckInterval || !d.checkingKeys.CompareAndSwap(false, true) {
 		return
 	}
-	d.keysChecked = d.env.Now()
+	d.keysChecked = now
 	go func() {
 		defer d.checkingKeys.Store(false)
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

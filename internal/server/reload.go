@@ -10,6 +10,7 @@ import (
 	"rmilter/internal/controller"
 	"rmilter/internal/filter"
 	"rmilter/internal/metrics"
+	"rmilter/internal/signing"
 	"rmilter/internal/ucl"
 	"rmilter/scan"
 )
@@ -37,7 +38,7 @@ func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
 		d.log.Warn(unknownSymbols, "symbols", strings.Join(names, ", "))
 	}
 	rules := d.rules(c, engine)
-	if rules.Signing, err = d.newSigning(c); err != nil {
+	if rules.Signing, err = signing.New(c.DKIM, signing.Env{Now: d.env.Now, Log: d.log}); err != nil {
 		return nil, err
 	}
 	return filter.New(c.Filter, c.Policy, rules, d.env), nil
