@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"rmilter/test/e2e"
 	"rmilter/test/mta"
 	"rmilter/test/smtpclient"
 )
@@ -58,7 +59,7 @@ func TestBodiesUntouched(t *testing.T) {
 				with.accepted(with.dial(), test.text)
 				plain.accepted(plain.dial(), test.text)
 				same(t, "delivered", timeless(with.next("alice")), timeless(plain.next("alice")))
-				if !eventually(func() bool { return len(d.accounts(t)) > before }) {
+				if !e2e.Eventually(func() bool { return len(d.accounts(t)) > before }) {
 					t.Error("no log line")
 				}
 			})

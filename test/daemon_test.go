@@ -1,27 +1,23 @@
 package test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"rmilter/test/activator"
+	"rmilter/test/e2e"
 	"rmilter/test/mta"
 )
 
 // strangers is the configuration that makes 127.0.0.1, which every client of sendmail
 // is, a stranger.
 const strangers = "our_networks = 192.0.2.0/24;\n"
-
-// patience bounds every wait for something that happens at once.
-const patience = time.Minute
 
 // A setup says how a daemon is started.
 type setup struct {
@@ -38,25 +34,7 @@ type daemon struct {
 	milter   string // where the milter listens, as package mta wants it
 	confPath string
 	conf     string
-	log      logBuffer
-}
-
-// A logBuffer takes what a daemon writes.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
+	log      e2e.Log
 }
 
 // startDaemon starts the daemon, and stops it when the test ends: it must then exit 0
@@ -78,7 +56,7 @@ func startDaemon(t *testing.T, s setup) *daemon {
 	}
 	d := &daemon{confPath: filepath.Join(dir, "rmilter.conf")}
 	sup := activator.Config{
-		Command:  []string{os.Getenv(binaryEnv), "-c", d.confPath, "-data-dir", filepath.Join(dir, "state")},
+		Command:  []string{os.Getenv(e2e.BinaryEnv), "-c", d.confPath, "-data-dir", filepath.Join(dir, "state")},
 		Watchdog: s.watchdog,
 		Output:   &d.log,
 	}
@@ -224,7 +202,7 @@ func (d *daemon) accounts(t *testing.T) []account {
 func (d *daemon) account(t *testing.T, name, value string) account {
 	t.Helper()
 	var found []account
-	ok := eventually(func() bool {
+	ok := e2e.Eventually(func() bool {
 		found = found[:0]
 		for _, a := range d.accounts(t) {
 			if a[name] == value {
@@ -248,20 +226,4 @@ func (a account) check(t *testing.T, want ...string) {
 			t.Errorf("log line: %s=%q, want %q", want[i], got, want[i+1])
 		}
 	}
-}
-
-// eventually asks until the answer is yes, for as long as patience lasts.
-func eventually(done func() bool) bool {
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-limit.C:
-			return false
-		}
-	}
-	return true
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rmilter/test/e2e"
 	"rmilter/test/mta"
 	"rmilter/test/smtpclient"
 )
@@ -19,7 +20,7 @@ const pace = 20 * time.Millisecond
 // may slip by it, get lost or arrive twice.
 func TestRestartDrill(t *testing.T) {
 	rounds, clients := 1, 4
-	if drilling() {
+	if e2e.Drilling() {
 		rounds, clients = 5, 12
 	}
 	for _, kind := range []string{"postfix", "sendmail"} {
@@ -99,7 +100,7 @@ func (r *drill) more(n int) {
 		return len(r.accepted)
 	}
 	before := count()
-	if !eventually(func() bool { return count() >= before+n }) {
+	if !e2e.Eventually(func() bool { return count() >= before+n }) {
 		r.t.Errorf("the load has come to a stand: %d messages more, want %d", count()-before, n)
 	}
 }
@@ -175,7 +176,7 @@ func (r *drill) client(n int) {
 // again in another session, for as long as patience lasts. It returns the session for
 // the next message.
 func (r *drill) deliver(c *smtpclient.Conn, l letter, ours bool, tick *time.Ticker) *smtpclient.Conn {
-	end := time.Now().Add(patience)
+	end := time.Now().Add(e2e.Patience)
 	for ; time.Now().Before(end); <-tick.C {
 		if c == nil {
 			var err error
@@ -201,7 +202,7 @@ func (r *drill) deliver(c *smtpclient.Conn, l letter, ours bool, tick *time.Tick
 		c.Close()
 		c = nil
 	}
-	r.t.Errorf("%s: not accepted within %v", l.id, patience)
+	r.t.Errorf("%s: not accepted within %v", l.id, e2e.Patience)
 	return c
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"rmilter/test/e2e"
 	"rmilter/test/mta"
 )
 
@@ -63,7 +64,7 @@ func (s *sender) cron(d *daemon, p *mta.Postfix, pat byte) {
 	}
 	s.none()
 	var accounts []account
-	eventually(func() bool { accounts = d.accounts(s.t); return len(accounts) > before })
+	e2e.Eventually(func() bool { accounts = d.accounts(s.t); return len(accounts) > before })
 	if len(accounts) != before+1 {
 		s.t.Fatalf("%d log lines, want 1", len(accounts)-before)
 	}

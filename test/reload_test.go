@@ -19,6 +19,8 @@ import (
 
 	"rmilter/internal/metrics"
 	"rmilter/milter/miltertest"
+
+	"rmilter/test/e2e"
 )
 
 // nobody is a user without rights, for whom a file can be unreadable.
@@ -88,7 +90,7 @@ func startLoaded(t *testing.T) *loaded {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.finish)
-	if !eventually(func() bool { return strings.Contains(d.log.String(), " started ") }) {
+	if !e2e.Eventually(func() bool { return strings.Contains(d.log.String(), " started ") }) {
 		t.Fatal("the daemon does not start")
 	}
 	d.wants.Store(int64(0), refuses)
@@ -105,7 +107,7 @@ func (d *loaded) finish() {
 	close(d.stop)
 	d.load.Wait()
 	d.cmd.Process.Signal(syscall.SIGTERM)
-	watch := time.AfterFunc(patience, func() { d.cmd.Process.Kill() })
+	watch := time.AfterFunc(e2e.Patience, func() { d.cmd.Process.Kill() })
 	defer watch.Stop()
 	if err := d.cmd.Wait(); err != nil {
 		d.t.Errorf("the daemon ended with %v", err)
@@ -134,7 +136,7 @@ func (d *loaded) send(n int) {
 			d.t.Errorf("the milter is gone: %v", err)
 			return
 		}
-		c.SetTimeout(patience)
+		c.SetTimeout(e2e.Patience)
 		err = c.Negotiate(6, miltertest.AllActions, miltertest.AllProtocol)
 		if err == nil {
 			_, err = c.Connect("mx.sender.example", miltertest.Inet, 4711, "203.0.113.7")
@@ -224,7 +226,7 @@ func (d *loaded) message(c *miltertest.Conn, n, m int) error {
 // more waits until so many more messages have been judged.
 func (d *loaded) more(n int64) {
 	d.t.Helper()
-	if before := d.judged.Load(); !eventually(func() bool { return d.judged.Load() >= before+n }) {
+	if before := d.judged.Load(); !e2e.Eventually(func() bool { return d.judged.Load() >= before+n }) {
 		d.t.Errorf("the load has come to a stand: %d messages more, want %d", d.judged.Load()-before, n)
 	}
 }
@@ -232,7 +234,7 @@ func (d *loaded) more(n int64) {
 // ask runs rmilterctl.
 func (d *loaded) ask(args ...string) (code int, stdout, stderr string) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), e2e.Patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, d.ctl, append(args, "--socket", d.path("control.sock"))...)
 	var out, errs strings.Builder
@@ -261,7 +263,7 @@ func (d *loaded) hup() {
 	if err := d.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		d.t.Fatal(err)
 	}
-	if !eventually(func() bool { return d.status().Config.ReloadTime.After(before) }) {
+	if !e2e.Eventually(func() bool { return d.status().Config.ReloadTime.After(before) }) {
 		d.t.Error("SIGHUP does nothing")
 	}
 }

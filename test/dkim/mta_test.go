@@ -10,31 +10,13 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"rmilter/test/activator"
+	"rmilter/test/e2e"
 	"rmilter/test/mta"
 	"rmilter/test/smtpclient"
 )
-
-// A logBuffer takes what a daemon writes.
-type logBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *logBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
-}
 
 // binary returns the daemon's program.
 func binary(t *testing.T) string {
@@ -53,7 +35,7 @@ func binary(t *testing.T) string {
 
 // startDaemon starts a daemon that signs with the keys. It returns where its milter
 // listens, and its log.
-func startDaemon(t *testing.T, program string, keys []key, more string) (string, *logBuffer) {
+func startDaemon(t *testing.T, program string, keys []key, more string) (string, *e2e.Log) {
 	t.Helper()
 	dir := t.TempDir()
 	port, err := mta.FreePort()
@@ -67,7 +49,7 @@ func startDaemon(t *testing.T, program string, keys []key, more string) (string,
 		conf += fmt.Sprintf("domain { domain = %q; selector = %q; key = %q; }\n", k.Domain, k.Selector, k.path)
 	}
 	write(t, filepath.Join(dir, "rmilter.conf"), []byte(conf+"}\n"))
-	log := new(logBuffer)
+	log := new(e2e.Log)
 	s, err := activator.New(activator.Config{
 		Command: []string{program, "-c", filepath.Join(dir, "rmilter.conf"), "-data-dir", filepath.Join(dir, "state")},
 		Output:  log,

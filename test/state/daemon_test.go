@@ -17,10 +17,8 @@ import (
 	"rmilter/internal/dns/dnstest"
 	"rmilter/internal/metrics"
 	"rmilter/test/activator"
+	"rmilter/test/e2e"
 )
-
-// patience bounds every wait for something that happens soon.
-const patience = time.Minute
 
 // doubtful makes mail doubtful by its subject. What is told to come again may do so after
 // a second.
@@ -83,7 +81,7 @@ func startDaemon(t testing.TB, data, conf string) *daemon {
 	}}
 	var err error
 	d.Supervisor, err = activator.New(activator.Config{
-		Command: []string{os.Getenv(binaryEnv), "-c", path, "-data-dir", data},
+		Command: []string{os.Getenv(e2e.BinaryEnv), "-c", path, "-data-dir", data},
 		Sockets: []activator.Socket{{Name: "milter", Network: "tcp", Address: "127.0.0.1:0"}},
 		Output:  d,
 	})
@@ -192,7 +190,7 @@ func (d *daemon) status() (s metrics.Status) {
 func (d *daemon) await(want metrics.State) {
 	d.t.Helper()
 	var last metrics.Status
-	if !eventually(func() bool { last = d.status(); return last.State == want }) {
+	if !e2e.Eventually(func() bool { last = d.status(); return last.State == want }) {
 		d.t.Fatalf("the daemon's state is %s, want %s; problems: %+v; stores: %+v\n%s", last.State, want, last.Problems, last.Stores, d.tail())
 	}
 }
@@ -229,20 +227,4 @@ func (d *daemon) outages(from int) (begun, ended int) {
 		d.t.Logf("%d times a server was too busy for an answer", blinks)
 	}
 	return begun, ended
-}
-
-// eventually asks until the answer is yes, for as long as patience lasts.
-func eventually(done func() bool) bool {
-	limit := time.NewTimer(patience)
-	defer limit.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-limit.C:
-			return false
-		}
-	}
-	return true
 }

@@ -13,6 +13,8 @@ import (
 
 	"rmilter/internal/metrics"
 	"rmilter/milter/miltertest"
+
+	"rmilter/test/e2e"
 )
 
 // An applicant is somebody unknown who sends doubtful mail until it passes.
@@ -47,7 +49,7 @@ func (s *school) round(clients, enough int) []applicant {
 	for n := range clients {
 		running.Go(func() { s.client(n) })
 	}
-	if !eventually(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.passed) >= enough }) {
+	if !e2e.Eventually(func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.passed) >= enough }) {
 		s.t.Error("the load has come to a stand")
 	}
 	if err := s.d.Kill(); err != nil {
@@ -160,7 +162,7 @@ func refused(t *testing.T, d *daemon, data string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, err := exec.Command(os.Getenv(binaryEnv), "-c", path, "-data-dir", data).CombinedOutput()
+	out, err := exec.Command(os.Getenv(e2e.BinaryEnv), "-c", path, "-data-dir", data).CombinedOutput()
 	want := fmt.Sprintf("is in use by process %d", d.Pid())
 	if exit, ok := err.(*exec.ExitError); !ok || exit.ExitCode() != 69 || !strings.Contains(string(out), want) {
 		t.Errorf("a second process: got %v and %q, want exit code 69 and %q", err, out, want)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"rmilter/milter/miltertest"
+
+	"rmilter/test/e2e"
 )
 
 // pace is the time between two messages of one client.
@@ -60,10 +62,10 @@ func (l *load) begin() {
 	c := l.session(0)
 	defer c.Close()
 	// A new store lets everything pass for a time.
-	if !eventually(func() bool { return l.send(c, 0, fresh).deferred }) {
+	if !e2e.Eventually(func() bool { return l.send(c, 0, fresh).deferred }) {
 		l.t.Fatal("no doubtful message is deferred")
 	}
-	if !eventually(func() bool {
+	if !e2e.Eventually(func() bool {
 		waiting := false
 		for n := range l.clients {
 			waiting = l.send(c, n, regular).deferred || waiting
@@ -147,7 +149,7 @@ func openSession(addr, ip string) (*miltertest.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.SetTimeout(patience)
+	c.SetTimeout(e2e.Patience)
 	if err = c.Negotiate(6, miltertest.AllActions, miltertest.AllProtocol); err == nil {
 		_, err = c.Connect("mx.sender.example", miltertest.Inet, 4711, ip)
 	}
@@ -227,7 +229,7 @@ func (l *load) more(n int) {
 		return len(l.outs)
 	}
 	before := count()
-	if !eventually(func() bool { return count() >= before+n || l.t.Failed() }) {
+	if !e2e.Eventually(func() bool { return count() >= before+n || l.t.Failed() }) {
 		l.t.Errorf("the load has come to a stand: %d messages more, want %d", count()-before, n)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rmilter/internal/metrics"
+	"rmilter/test/e2e"
 	"rmilter/test/redisd"
 )
 
@@ -81,7 +82,7 @@ func (x *drill) either(outcome, account) string { return "" }
 func (x *drill) judge(when string, outs []outcome, wrong func(outcome, account) string) {
 	x.t.Helper()
 	var accounts map[string]account
-	if !eventually(func() bool { // the last lines are just being written
+	if !e2e.Eventually(func() bool { // the last lines are just being written
 		accounts = x.d.accounts()
 		for _, o := range outs {
 			if _, ok := accounts[o.id]; !ok {
@@ -204,7 +205,7 @@ func (x *drill) emptied(s *redisd.Server) {
 	mark, began := x.d.mark(), time.Now()
 	s.Flush()
 	empty := time.Now()
-	if !eventually(func() bool { // the time is over
+	if !e2e.Eventually(func() bool { // the time is over
 		for _, o := range x.within(empty, time.Now()) {
 			if o.kind == fresh && o.deferred {
 				return true
