@@ -2,6 +2,7 @@ package filter
 
 import (
 	"context"
+	"slices"
 
 	"rmilter/dkim"
 	"rmilter/internal/authres"
@@ -22,9 +23,15 @@ type evidence struct {
 	cancel   context.CancelFunc
 }
 
-// verifies tells whether signatures of a message are of interest: those of others'.
+// verifies tells whether signatures of a message are of interest: those of others', as
+// long as the check runs that looks at them.
 func (f *Filter) verifies(e *mail.Envelope) bool {
-	return f.env.DNS != nil && (!e.Trust.Ours() || e.Inspect)
+	return f.verify && (!e.Trust.Ours() || e.Inspect)
+}
+
+// hasCheck tells whether a check is enabled.
+func hasCheck(s scan.Scanner, name string) bool {
+	return slices.ContainsFunc(s.Symbols(), func(l scan.Listing) bool { return l.Check == name })
 }
 
 // evidence begins with a header that is complete, and has the keys of its signatures

@@ -23,6 +23,7 @@ import (
 	"rmilter/milter"
 	"rmilter/ratelimit"
 	"rmilter/scan"
+	"rmilter/scan/checks"
 )
 
 const (
@@ -85,12 +86,13 @@ type Filter struct {
 	env     *Env
 
 	replySkip map[string]bool // symbols that don't count for a recognised reply
+	verify    bool            // signatures are looked at
 }
 
 // New returns a Filter. The configuration values belong to it from now on.
 func New(conf Config, pol policy.Config, rules Rules, env *Env) *Filter {
 	return &Filter{conf: conf, policy: pol, book: pol.Book(rules.Scanner.Weights()), scanner: rules.Scanner, rules: rules, env: env,
-		replySkip: skipped(&rules)}
+		replySkip: skipped(&rules), verify: env.DNS != nil && hasCheck(rules.Scanner, checks.DKIM.Name)}
 }
 
 // A Result is the account of one message: what is known of it, what was found and
