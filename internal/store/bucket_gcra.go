@@ -28,7 +28,8 @@ const (
 //
 // It is the generic cell rate algorithm (GCRA, ITU-T I.371) with a memory: the latest
 // takes stay apart from the sum of the others, so that giving one back leaves the bucket
-// as if it had never been taken. Burst × Every counts as 142 years where it is more.
+// as if it had never been taken. Burst × Every counts as 142 years where it is more. It
+// is not to be copied, nor used by several goroutines at once.
 type BucketState struct {
 	tat   int64   // theoretical arrival time of all takes that aren't open
 	open  []int64 // times of the latest takes, oldest first
@@ -84,7 +85,7 @@ func parseTime(digits []byte) (int64, bool) {
 
 // Append appends the state as text: the theoretical arrival time and the times of the
 // takes that can be given back exactly, in microseconds since 1970.
-func (s BucketState) Append(to []byte) []byte {
+func (s *BucketState) Append(to []byte) []byte {
 	to = strconv.AppendInt(to, s.tat, 10)
 	for _, t := range s.open {
 		to = strconv.AppendInt(append(to, ' '), t, 10)
@@ -96,17 +97,15 @@ func (s BucketState) Append(to []byte) []byte {
 // Moved.
 func (s *BucketState) Take(now time.Time, l Limit) Grant {
 	at, every := s.clock(now), l.Every.Microseconds()
-	next := *s
-	for len(next.open) > 0 && (len(next.open) >= most(l) || next.open[0] < at-openFor.Microseconds()) {
-		next.tat = arrive(next.tat, next.open[0], every)
-		next.open = next.open[1:]
+	tat, open := s.tat, s.open
+	for len(open) > 0 && (len(open) >= most(l) || open[0] < at-openFor.Microseconds()) {
+		tat, open = arrive(tat, open[0], every), open[1:]
 	}
-	before := max(next.arrival(every), at)
+	before := max(arrivals(tat, open, every), at)
 	if over := before + every - at - depth(l); over > 0 {
 		return Grant{Used: pieces(before-at, every), Wait: time.Duration(over) * time.Microsecond}
 	}
-	next.open = append(slices.Clone(next.open), at)
-	*s = next
+	s.tat, s.open = tat, append(s.open[:copy(s.open, open)], at)
 	return Grant{Taken: true, At: time.UnixMicro(at), Used: pieces(before+every-at, every)}
 }
 
@@ -115,7 +114,7 @@ func (s *BucketState) Take(now time.Time, l Limit) Grant {
 func (s *BucketState) Give(now, at time.Time, l Limit) {
 	then, clock := at.UnixMicro(), s.clock(now)
 	if i := slices.Index(s.open, then); i >= 0 {
-		s.open = slices.Delete(slices.Clone(s.open), i, i+1)
+		s.open = slices.Delete(s.open, i, i+1)
 		return
 	}
 	if then >= 0 && then <= clock {
@@ -124,7 +123,7 @@ func (s *BucketState) Give(now, at time.Time, l Limit) {
 }
 
 // Used returns how many pieces of the burst are in use, rounded up.
-func (s BucketState) Used(now time.Time, l Limit) int64 {
+func (s *BucketState) Used(now time.Time, l Limit) int64 {
 	at, every := s.clock(now), l.Every.Microseconds()
 	return pieces(max(0, s.arrival(every)-at), every)
 }
@@ -132,7 +131,7 @@ func (s BucketState) Used(now time.Time, l Limit) int64 {
 // Lifetime returns how long the state has to be kept, in whole milliseconds: until the
 // bucket has all its room again and no take can be given back exactly. With 0 there is
 // nothing to keep.
-func (s BucketState) Lifetime(now time.Time, l Limit) time.Duration {
+func (s *BucketState) Lifetime(now time.Time, l Limit) time.Duration {
 	us := max(0, s.arrival(l.Every.Microseconds())-s.clock(now))
 	if len(s.open) > 0 {
 		us = max(us, (openFor + time.Second).Microseconds())
@@ -140,9 +139,12 @@ func (s BucketState) Lifetime(now time.Time, l Limit) time.Duration {
 	return time.Duration(min((us+999)/1000, math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
+// Size returns about how many bytes the state takes.
+func (s *BucketState) Size() int { return 32 + 8*cap(s.open) }
+
 // Moved tells whether Take or Give moved all times back, since the clock had been ahead by
 // more than a minute. A state that has moved has to be kept also when Take refused.
-func (s BucketState) Moved() bool { return s.moved }
+func (s *BucketState) Moved() bool { return s.moved }
 
 // clock returns the time that counts: a clock that goes back a little frees nothing. When
 // it goes back further it was wrong before, and nobody should wait until it is that late
@@ -153,14 +155,14 @@ func (s *BucketState) clock(now time.Time) int64 {
 	if ahead <= maxAhead.Microseconds() {
 		return max(at, newest)
 	}
-	s.moved, s.tat, s.open = true, max(0, s.tat-ahead), slices.Clone(s.open)
+	s.moved, s.tat = true, max(0, s.tat-ahead)
 	for i, t := range s.open {
 		s.open[i] = max(0, t-ahead)
 	}
 	return at
 }
 
-func (s BucketState) newest() int64 {
+func (s *BucketState) newest() int64 {
 	if len(s.open) == 0 {
 		return 0
 	}
@@ -168,9 +170,11 @@ func (s BucketState) newest() int64 {
 }
 
 // arrival is the theoretical arrival time after all takes.
-func (s BucketState) arrival(every int64) int64 {
-	tat := s.tat
-	for _, t := range s.open {
+func (s *BucketState) arrival(every int64) int64 { return arrivals(s.tat, s.open, every) }
+
+// arrivals is the theoretical arrival time after some takes.
+func arrivals(tat int64, takes []int64, every int64) int64 {
+	for _, t := range takes {
 		tat = arrive(tat, t, every)
 	}
 	return tat

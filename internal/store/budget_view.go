@@ -123,8 +123,8 @@ func pay[T any](ctx context.Context, b *Budget, do func(context.Context) (T, err
 	if err != nil {
 		return none, err
 	}
-	limited, cancel := context.WithTimeout(ctx, left)
-	defer cancel()
+	limited := &deadline{Context: ctx, at: time.Now().Add(left)}
+	defer limited.end()
 	value, err := do(limited)
 	if err != nil && limited.Err() != nil {
 		if ended := ctx.Err(); ended != nil {

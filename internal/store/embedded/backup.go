@@ -90,7 +90,10 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 
 // backup writes a snapshot.
 func (e *engine) backup(ctx context.Context, w io.Writer, now time.Time) (err error) {
-	snapshot := e.db.NewSnapshot()
+	snapshot, err := e.snapshot()
+	if err != nil {
+		return err
+	}
 	defer func() { err = errors.Join(err, snapshot.Close()) }()
 	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(1<<20))
 	if err != nil {

@@ -12,24 +12,21 @@ func (s *Store) Take(ctx context.Context, buckets ...store.Bucket) ([]store.Gran
 	if err != nil {
 		return nil, err
 	}
-	return run(ctx, s, func(e *engine) ([]store.Grant, error) {
-		if err := s.writable(false); err != nil {
-			return nil, err
+	grants := make([]store.Grant, len(own))
+	err = s.change(ctx, keys, true, noSize, func(p *piece, i int) error {
+		b, _, err := p.bucket(i)
+		if err != nil {
+			return err
 		}
-		grants := make([]store.Grant, len(own))
-		err := s.change(e, keys, noSize, func(p *piece, i int) error {
-			r, _, err := p.record(keys[i])
-			if err != nil {
-				return err
-			}
-			b := store.ParseBucket(r.value)
-			if grants[i] = b.Take(p.now, own[i].Limit); grants[i].Taken || b.Moved() {
-				p.putBucket(keys[i], b, own[i].Limit)
-			}
-			return nil
-		})
-		return grants, err
+		if grants[i] = b.Take(p.now, own[i].Limit); grants[i].Taken || b.Moved() {
+			p.putBucket(i, b, own[i].Limit)
+		}
+		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return grants, nil
 }
 
 // Give implements store.Store.
@@ -39,22 +36,28 @@ func (s *Store) Give(ctx context.Context, returns ...store.Return) error {
 		return err
 	}
 	returns = append([]store.Return(nil), returns...)
-	_, err = run(ctx, s, func(e *engine) (struct{}, error) {
-		if err := s.writable(false); err != nil {
-			return struct{}{}, err
+	return s.change(ctx, keys, true, noSize, func(p *piece, i int) error {
+		b, there, err := p.bucket(i)
+		if err != nil || !there {
+			return err
 		}
-		return struct{}{}, s.change(e, keys, noSize, func(p *piece, i int) error {
-			r, there, err := p.record(keys[i])
-			if err != nil || !there {
-				return err
-			}
-			b := store.ParseBucket(r.value)
-			b.Give(p.now, returns[i].At, own[i].Limit)
-			p.putBucket(keys[i], b, own[i].Limit)
-			return nil
-		})
+		b.Give(p.now, returns[i].At, own[i].Limit)
+		p.putBucket(i, b, own[i].Limit)
+		return nil
 	})
-	return err
+}
+
+// bucket returns a bucket, and whether there is one: it has all its room otherwise.
+func (p *piece) bucket(i int) (b *store.BucketState, there bool, err error) {
+	en, err := p.entry(i)
+	if err != nil || en == nil {
+		return new(store.BucketState), false, err
+	}
+	if en.bucket == nil {
+		state := store.ParseBucket(en.record.value)
+		return &state, true, nil
+	}
+	return en.bucket, true, nil
 }
 
 // bucketKeys checks n buckets and returns a copy of them and their keys on disk.
@@ -74,14 +77,4 @@ func bucketKeys(n int, bucket func(int) store.Bucket) ([]store.Bucket, [][]byte,
 		keys[i] = diskKey(kindKey, own[i].Key)
 	}
 	return own, keys, nil
-}
-
-// putBucket keeps a bucket as long as it says anything.
-func (p *piece) putBucket(key []byte, b store.BucketState, l store.Limit) {
-	lifetime := b.Lifetime(p.now, l)
-	if lifetime == 0 {
-		p.remove(key)
-		return
-	}
-	p.put(key, record{ends(p.now, lifetime), b.Append(nil)})
 }

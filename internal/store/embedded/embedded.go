@@ -1,8 +1,9 @@
 // Package embedded keeps state in a folder of this machine, for one process: a
 // store.Store on top of pebble.
 //
-// What Put is given is on the disk when it has returned, unless it is Volatile; buckets
-// and counters follow within a tenth of a second. What has expired is invisible at once
+// What Put is given is on the disk when it has returned, unless it is Volatile; that, buckets
+// and counters are changed in memory and follow within a tenth of a second. What was used
+// lately is kept in memory, too. What has expired is invisible at once
 // and is removed from the disk later, see Sweep.
 //
 // When the disk is nearly full, changes are refused and reading goes on. When the disk
@@ -64,8 +65,10 @@ type Store struct {
 	ending  sync.WaitGroup
 	broken  chan struct{} // has one when there is no engine
 	current atomic.Pointer[engine]
-	full    atomic.Bool // the last change was refused, for the disk is nearly full
-	telling sync.Mutex  // around what changes state and tells of it
+	full    atomic.Bool   // the last change was refused, for the disk is nearly full
+	roomAt  atomic.Int64  // when the disk had room, in nanoseconds since 1970
+	roomFor time.Duration // see the constant
+	telling sync.Mutex    // around what changes state and tells of it
 	state   state
 	sweeper sweeper
 
@@ -88,7 +91,7 @@ func Open(o Options) (*Store, error) {
 // open is Open with another file system below and another patience.
 func open(o Options, fs vfs.FS, retry backoff) (*Store, error) {
 	s := &Store{
-		dir: o.Dir, address: o.Dir, now: o.Now, log: o.Log, onDown: o.Down, onUp: o.Up, minFree: o.MinFree, fs: fs, retry: retry,
+		dir: o.Dir, address: o.Dir, now: o.Now, log: o.Log, onDown: o.Down, onUp: o.Up, minFree: o.MinFree, fs: fs, retry: retry, roomFor: roomFor,
 		closed: make(chan struct{}), broken: make(chan struct{}, 1),
 	}
 	if s.now == nil {
@@ -191,7 +194,7 @@ func run[T any](ctx context.Context, s *Store, work func(*engine) (T, error)) (T
 	}
 	answered := make(chan answer, 1)
 	start := time.Now()
-	go func() {
+	e.give(func() {
 		defer e.leave()
 		var a answer
 		a.err = e.guarded(func() (err error) {
@@ -199,7 +202,7 @@ func run[T any](ctx context.Context, s *Store, work func(*engine) (T, error)) (T
 			return err
 		})
 		answered <- a
-	}()
+	})
 	select {
 	case a := <-answered:
 		s.state.took(time.Since(start))

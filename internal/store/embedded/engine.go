@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,26 +26,32 @@ const syncAfter = 50 * time.Millisecond
 // An engine is one opened pebble. When it fails it is left behind as it is: what hangs in
 // it hangs for ever, and another engine takes its place.
 type engine struct {
-	db    *pebble.DB
-	guard *guard
-	locks locks
-	slots chan struct{}
-	dirty atomic.Bool   // a sync of what may be lost is under way or due
-	gone  chan struct{} // closed when it is being closed
-	once  sync.Once     // fails
-	why   error         // of the failure; set before the following
-	fails atomic.Bool   // set before the store is told
-	dead  chan struct{} // closed when it has been told
+	db       *pebble.DB
+	guard    *guard
+	memory   memory
+	slots    chan struct{}
+	jobs     chan func()            // to workers that have nothing to do
+	idle     atomic.Int32           // how many these are
+	filter   atomic.Pointer[filter] // of what is on the disk; nil as long as that isn't known
+	next     atomic.Pointer[filter] // the one that is being made, or nil
+	learning sync.Mutex             // around making one
+	dirty    atomic.Bool            // a flush of what may be lost is under way or due
+	gone     chan struct{}          // closed when it is being closed
+	once     sync.Once              // fails
+	why      error                  // of the failure; set before the following
+	fails    atomic.Bool            // set before the store is told
+	dead     chan struct{}          // closed when it has been told
 }
 
 // openEngine opens pebble. What ends it is told to failed, once; what it finds damaged and
 // can do without for now is told to damaged.
 func openEngine(dir string, fs vfs.FS, failed func(*engine, error), damaged func(error)) (*engine, error) {
 	e := &engine{
-		locks: locks{seed: maphash.MakeSeed()},
-		slots: make(chan struct{}, atOnce),
-		gone:  make(chan struct{}),
-		dead:  make(chan struct{}),
+		memory: memory{seed: maphash.MakeSeed()},
+		slots:  make(chan struct{}, atOnce),
+		jobs:   make(chan func()),
+		gone:   make(chan struct{}),
+		dead:   make(chan struct{}),
 	}
 	e.guard = newGuard(fs, func(err error) { e.fail(err, failed) })
 	opened := make(chan error, 1)
@@ -198,8 +205,8 @@ type panicError struct {
 // Error says what the panic was.
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
-// get returns the record of a key on disk that is alive.
-func (e *engine) get(key []byte, now time.Time) (record, bool, error) {
+// get returns the record of a key on disk, also one that has expired.
+func (e *engine) get(key []byte) (r record, there bool, err error) {
 	raw, closer, err := e.db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return record{}, false, nil
@@ -208,11 +215,17 @@ func (e *engine) get(key []byte, now time.Time) (record, bool, error) {
 		return record{}, false, err
 	}
 	defer closer.Close()
-	r, err := parseRecord(append([]byte(nil), raw...))
+	r, err = parseRecord(append([]byte(nil), raw...))
 	if err != nil {
 		return record{}, false, fmt.Errorf("%q: %w", key[1:], err)
 	}
-	return r, r.alive(now), nil
+	return r, true, nil
+}
+
+// set has a batch set a record, whose stripe is locked.
+func (e *engine) set(b *pebble.Batch, key []byte, r record) error {
+	e.written(key)
+	return b.Set(key, r.encode(), nil)
 }
 
 // apply makes the changes of a batch visible. The function that it returns waits until
@@ -225,7 +238,7 @@ func (e *engine) apply(b *pebble.Batch, durable bool) (func() error, error) {
 		if err := e.db.Apply(b, pebble.NoSync); err != nil {
 			return nil, err
 		}
-		e.syncSoon()
+		e.flushSoon()
 		return b.Close, nil
 	}
 	if err := e.db.ApplyNoSyncWait(b, pebble.Sync); err != nil {
@@ -239,8 +252,8 @@ func (e *engine) apply(b *pebble.Batch, durable bool) (func() error, error) {
 	}, nil
 }
 
-// syncSoon sees to a sync within a tenth of a second.
-func (e *engine) syncSoon() {
+// flushSoon sees to a flush and a sync within a tenth of a second.
+func (e *engine) flushSoon() {
 	if e.dirty.Swap(true) {
 		return
 	}
@@ -250,8 +263,79 @@ func (e *engine) syncSoon() {
 		}
 		defer e.leave()
 		e.dirty.Store(false)
-		_ = e.guarded(e.sync)
+		_ = e.guarded(func() error {
+			if err := errors.Join(e.flush(), e.sync()); err != nil || !e.filter.Load().full() {
+				return err
+			}
+			return e.learn()
+		})
 	})
+}
+
+// flushAtOnce is how many stripes are locked together for a flush.
+const flushAtOnce = 32
+
+// flush writes what only memory has. It is visible then, and on the disk with the next
+// sync.
+func (e *engine) flush() error {
+	for some := range slices.Chunk(e.memory.all[:], flushAtOnce) {
+		if err := e.flushSome(some); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// flushSome is flush for some stripes. They are locked until what was written is visible:
+// a change that comes after it would be lost behind it otherwise.
+func (e *engine) flushSome(some []stripe) error {
+	for i := range some {
+		some[i].mu.Lock()
+		defer some[i].unlock()
+	}
+	return e.flushLocked(some)
+}
+
+// flushLocked is flush for stripes that are locked.
+func (e *engine) flushLocked(some []stripe) error {
+	b := e.db.NewBatch()
+	for i := range some {
+		st := &some[i]
+		for _, en := range st.dirty {
+			e.writeEntry(b, en)
+		}
+		clear(st.dirty)
+		st.dirty, st.pending = st.dirty[:0], 0
+	}
+	if b.Empty() {
+		return b.Close()
+	}
+	return errors.Join(e.db.Apply(b, pebble.NoSync), b.Close())
+}
+
+// writeEntry writes an entry, if the disk has something older.
+func (e *engine) writeEntry(b *pebble.Batch, en *entry) {
+	if !en.dirty {
+		return
+	}
+	if key := []byte(en.key); en.there {
+		_ = e.set(b, key, record{en.record.ends, en.value()})
+	} else {
+		_ = b.Delete(key, nil)
+	}
+	en.dirty = false
+}
+
+// snapshot returns what there is at this moment.
+func (e *engine) snapshot() (*pebble.Snapshot, error) {
+	for i := range e.memory.all {
+		e.memory.all[i].mu.Lock()
+		defer e.memory.all[i].unlock()
+	}
+	if err := e.flushLocked(e.memory.all[:]); err != nil {
+		return nil, err
+	}
+	return e.db.NewSnapshot(), nil
 }
 
 // sync brings everything that was written before to the disk.
@@ -271,7 +355,8 @@ func (e *engine) close() error {
 		for range atOnce {
 			e.slots <- struct{}{}
 		}
-		closed <- e.guarded(func() error { return errors.Join(e.sync(), e.db.Close()) })
+		e.memory.shut.Store(true)
+		closed <- e.guarded(func() error { return errors.Join(e.flush(), e.sync(), e.db.Close()) })
 	}()
 	select {
 	case err := <-closed:

@@ -207,6 +207,7 @@ func valueOf(i int) string { return strings.Repeat(fmt.Sprint(i, " "), 10_000) }
 func TestNearlyFull(t *testing.T) {
 	f := &faulty{match: func(errorfs.Op) bool { return false }}
 	s := openFaulty(t, newDisk(f))
+	s.roomFor = 0 // sees it at once
 	if err := put(s, "k", "v", false); err != nil {
 		t.Fatal(err)
 	}
@@ -224,7 +225,7 @@ func TestNearlyFull(t *testing.T) {
 			t.Errorf("%s: got %v, want ErrUnavailable: disk nearly full", name, err)
 		}
 	}
-	if h := s.Health(); h.Up || !strings.Contains(h.Reason, "disk nearly full: 63 MB free, 64 MB wanted") {
+	if h := s.Health(); h.Up || !strings.Contains(h.Reason, "disk nearly full: 63 MB free, 72 MB wanted") {
 		t.Errorf("health: %+v", h)
 	}
 	if got := get(t, s, "k"); got != "v" {
@@ -236,7 +237,11 @@ func TestNearlyFull(t *testing.T) {
 	if _, err := s.Sweep(ctx, time.Now()); err != nil {
 		t.Error(err)
 	}
-	f.free.Store(MinFree)
+	f.free.Store(MinFree + MinFree/8 - 1)
+	if err := put(s, "k", "v", false); !errors.Is(err, store.ErrUnavailable) {
+		t.Errorf("with little more room: %v", err)
+	}
+	f.free.Store(MinFree + MinFree/8)
 	if err := put(s, "k", "v", false); err != nil {
 		t.Error(err)
 	}

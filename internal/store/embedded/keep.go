@@ -39,10 +39,21 @@ func (s *Store) start() error {
 		return errors.Join(err, e.close())
 	}
 	s.current.Store(e)
+	s.learn(e)
 	if e.fails.Load() {
 		s.engineFailed(e, e.cause())
 	}
 	return nil
+}
+
+// learn has an engine find out what is on the disk, beside everything else.
+func (s *Store) learn(e *engine) {
+	go func() {
+		if e.enter(context.Background()) == nil {
+			defer e.leave()
+			_ = e.guarded(e.learn)
+		}
+	}()
 }
 
 // damaged says what is to be done about a folder whose files aren't as they were written.
@@ -168,25 +179,44 @@ func (s *Store) room(share int64) error {
 	if err != nil {
 		return fmt.Errorf("the room on the disk isn't known: %w", cause(err))
 	}
-	if want := uint64(s.minFree / share); usage.AvailBytes < want {
+	want := uint64(s.minFree / share)
+	if s.full.Load() && share == 1 {
+		want += want / 8 // so that what is written then doesn't end it at once
+	}
+	if usage.AvailBytes < want {
 		return fmt.Errorf("disk nearly full: %d MB free, %d MB wanted", usage.AvailBytes>>20, want>>20)
 	}
 	return nil
 }
 
+// roomFor is how long the disk is taken to have the room that it had: far less than it
+// takes to write MinFree bytes.
+const roomFor = 20 * time.Millisecond
+
+// roomy tells whether the disk had room a moment ago.
+func (s *Store) roomy(now time.Time) bool {
+	return s.minFree <= 0 || !s.full.Load() && now.UnixNano()-s.roomAt.Load() < int64(s.roomFor)
+}
+
 // writable refuses changes when the disk is nearly full. What makes room may use half of
 // what has to stay free.
 func (s *Store) writable(makesRoom bool) error {
-	share := int64(1)
+	share, now := int64(1), time.Now()
 	if makesRoom {
 		share = 2
+	} else if s.roomy(now) {
+		return nil
 	}
 	if err := s.room(share); err != nil {
 		s.full.Store(true)
 		s.down(err)
 		return fmt.Errorf("%w: embedded store %s: %w", store.ErrUnavailable, s.address, err)
 	}
-	if !makesRoom && s.full.Load() {
+	if makesRoom {
+		return nil
+	}
+	s.roomAt.Store(now.UnixNano())
+	if s.full.Load() {
 		s.full.Store(false)
 		if s.current.Load() != nil {
 			s.well()

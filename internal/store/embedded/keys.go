@@ -21,96 +21,204 @@ const (
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, keys ...string) ([][]byte, error) {
-	if err := store.CheckKeys(keys...); err != nil {
+	values := make([][]byte, len(keys))
+	err := s.read(ctx, keys, func(i int, en *entry, now time.Time) {
+		if en.there && en.record.alive(now) {
+			values[i] = append([]byte{}, en.value()...)
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
-	keys, now := append([]string(nil), keys...), s.now()
-	return run(ctx, s, func(e *engine) ([][]byte, error) {
-		values := make([][]byte, len(keys))
-		for i, k := range keys {
-			r, ok, err := e.get(diskKey(kindKey, k), now)
-			if err != nil {
-				return nil, err
-			}
-			if ok {
-				values[i] = r.value
-			}
-		}
-		return values, nil
-	})
+	return values, nil
 }
 
 // Lifetime implements store.Store.
 func (s *Store) Lifetime(ctx context.Context, keys ...string) ([]time.Duration, error) {
-	if err := store.CheckKeys(keys...); err != nil {
+	lifetimes := make([]time.Duration, len(keys))
+	err := s.read(ctx, keys, func(i int, en *entry, now time.Time) {
+		if lifetimes[i] = store.Absent; en.there && en.record.alive(now) {
+			lifetimes[i] = en.record.lifetime(now)
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
-	keys, now := append([]string(nil), keys...), s.now()
-	return run(ctx, s, func(e *engine) ([]time.Duration, error) {
-		lifetimes := make([]time.Duration, len(keys))
-		for i, k := range keys {
-			r, ok, err := e.get(diskKey(kindKey, k), now)
-			if err != nil {
-				return nil, err
-			}
-			if lifetimes[i] = store.Absent; ok {
-				lifetimes[i] = r.lifetime(now)
-			}
-		}
-		return lifetimes, nil
-	})
+	return lifetimes, nil
 }
 
+// read hands over what there is of keys. What isn't in memory is read by the engine, also
+// after the caller has gone.
+func (s *Store) read(ctx context.Context, keys []string, each func(i int, en *entry, now time.Time)) error {
+	if err := store.CheckKeys(keys...); err != nil {
+		return err
+	}
+	disk, now := make([][]byte, len(keys)), s.now()
+	for i, k := range keys {
+		disk[i] = diskKey(kindKey, k)
+	}
+	from, err := s.readQuick(ctx, disk, func(i int, en *entry) { each(i, en, now) })
+	if err != nil || from == len(disk) {
+		return err
+	}
+	_, err = run(ctx, s, func(e *engine) (struct{}, error) {
+		for i := from; i < len(disk); i++ {
+			if err := e.read(disk[i], func(en *entry) { each(i, en, now) }); err != nil {
+				return struct{}{}, err
+			}
+		}
+		return struct{}{}, nil
+	})
+	return err
+}
+
+// read hands over what there is of a key.
+func (e *engine) read(key []byte, do func(*entry)) error {
+	defer e.memory.lock(key)()
+	st := e.memory.of(key)
+	en, err := e.entry(st, key)
+	if err != nil {
+		return err
+	}
+	do(en)
+	st.keepSmall(en)
+	return nil
+}
+
+// entry returns what there is of a key, whose stripe is locked.
+func (e *engine) entry(st *stripe, key []byte) (*entry, error) {
+	if en := e.known(st, key); en != nil {
+		return en, nil
+	}
+	r, there, err := e.get(key)
+	if err != nil {
+		return nil, err
+	}
+	return st.learn(key, r, there), nil
+}
+
+// known is entry without the disk: nil when it isn't known what there is.
+func (e *engine) known(st *stripe, key []byte) *entry {
+	en := st.find(key)
+	if en == nil && e.lacks(key) {
+		en = st.learn(key, record{}, false)
+	}
+	return en
+}
+
+// lacks tells whether a key of which memory knows nothing isn't on the disk either.
+func (e *engine) lacks(key []byte) bool { return e.filter.Load().lacks(e.memory.hash(key)) }
+
 // A piece is some of the changes of one call: they see those before them, and go to the
-// disk together. The keys are locked.
+// disk together.
 type piece struct {
 	e       *engine
 	now     time.Time
-	keys    [][]byte
-	changed map[string]*record // by changes before; nil is removed
-	batch   *pebble.Batch
+	keys    [][]byte      // all of the call
+	from    int           // the place of the first that is its own; these are locked
+	entries []*entry      // of its own, nil for those that weren't asked for yet
+	batch   *pebble.Batch // nil as long as nothing goes to the disk now
 	durable bool
+	quick   bool // nothing may
+	later   bool // something is in memory alone
 }
 
-// record returns what a key has, if that is alive.
-func (p *piece) record(key []byte) (record, bool, error) {
-	if r, ok := p.changed[string(key)]; ok {
-		if r == nil {
-			return record{}, false, nil
+// entry returns what there is of a key, and nil when nothing of it is alive.
+func (p *piece) entry(i int) (*entry, error) {
+	en, _, err := p.any(i)
+	if err != nil || !en.there || !en.record.alive(p.now) {
+		return nil, err
+	}
+	return en, nil
+}
+
+// any returns what there is of a key, dead or alive, and its stripe.
+func (p *piece) any(i int) (en *entry, st *stripe, err error) {
+	st = p.e.memory.of(p.keys[i])
+	known := &p.entries[i-p.from]
+	if *known == nil {
+		*known, err = p.e.entry(st, p.keys[i])
+	}
+	return *known, st, err
+}
+
+// blank is any for a key whose old value doesn't matter.
+func (p *piece) blank(i int) (*entry, *stripe) {
+	st := p.e.memory.of(p.keys[i])
+	known := &p.entries[i-p.from]
+	if *known == nil {
+		if *known = st.find(p.keys[i]); *known == nil {
+			*known = st.learn(p.keys[i], record{}, false)
 		}
-		return *r, true, nil
 	}
-	r, alive, err := p.e.get(key, p.now)
-	if !alive {
-		r = record{}
-	}
-	return r, alive, err
+	return *known, st
 }
 
-func (p *piece) put(key []byte, r record) {
-	p.note(key, &r)
-	_ = p.batch.Set(key, r.encode(), nil)
+// patient tells whether a change of a stripe can wait for the next flush.
+func (p *piece) patient(st *stripe) bool { return p.quick || !st.crowded() }
+
+// put changes a key. What is volatile goes to memory alone, where it finds room.
+func (p *piece) put(i int, r record, volatile bool) {
+	en, st := p.blank(i)
+	later := volatile && len(r.value) <= entryBytes && p.patient(st)
+	st.set(en, r, true, later)
+	p.change(later, func(b *pebble.Batch) error { return p.e.set(b, p.keys[i], r) })
 }
 
-func (p *piece) remove(key []byte) {
-	p.note(key, nil)
-	_ = p.batch.Delete(key, nil)
-}
-
-// note remembers a change for those that come after it.
-func (p *piece) note(key []byte, r *record) {
-	if len(p.keys) == 1 {
+// putBucket is put for a bucket, as long as it says anything. It is always volatile.
+func (p *piece) putBucket(i int, b *store.BucketState, l store.Limit) {
+	lifetime := b.Lifetime(p.now, l)
+	if lifetime == 0 {
+		p.remove(i, true)
 		return
 	}
-	if p.changed == nil {
-		p.changed = make(map[string]*record, len(p.keys))
-	}
-	p.changed[string(key)] = r
+	en, st := p.blank(i)
+	later, ends := p.patient(st), ends(p.now, lifetime)
+	st.setBucket(en, ends, b, later)
+	p.change(later, func(batch *pebble.Batch) error {
+		return p.e.set(batch, p.keys[i], record{ends, b.Append(nil)})
+	})
 }
 
-// change does n changes in pieces: each works on the key at its place, and has a size.
-// It returns when those that mustn't be lost are on the disk.
-func (s *Store) change(e *engine, keys [][]byte, size func(int) int, do func(*piece, int) error) error {
+func (p *piece) remove(i int, volatile bool) {
+	en, st := p.blank(i)
+	later := volatile && p.patient(st)
+	st.set(en, record{}, false, later)
+	p.change(later, func(b *pebble.Batch) error { return b.Delete(p.keys[i], nil) })
+}
+
+// change brings a change to the disk now, unless it is left for later.
+func (p *piece) change(later bool, write func(*pebble.Batch) error) {
+	if later {
+		p.later = true
+		return
+	}
+	if p.batch == nil {
+		p.batch = p.e.db.NewBatch()
+	}
+	_ = write(p.batch) // fails for indexed batches alone
+}
+
+// change does changes, each on the key at its place, at once in memory where that is all
+// that they need, else in pieces, which is also done after the caller has gone. It returns
+// when those that mustn't be lost are on the disk.
+func (s *Store) change(ctx context.Context, keys [][]byte, volatile bool, size func(int) int, do func(*piece, int) error) error {
+	if volatile {
+		if done, err := s.changeQuick(ctx, keys, do); done {
+			return err
+		}
+	}
+	_, err := run(ctx, s, func(e *engine) (struct{}, error) {
+		if err := s.writable(false); err != nil {
+			return struct{}{}, err
+		}
+		return struct{}{}, s.changePieces(e, keys, size, do)
+	})
+	return err
+}
+
+// changePieces does changes in pieces. Each change has a size.
+func (s *Store) changePieces(e *engine, keys [][]byte, size func(int) int, do func(*piece, int) error) error {
 	var waits []func() error
 	defer func() {
 		for _, w := range waits {
@@ -123,7 +231,7 @@ func (s *Store) change(e *engine, keys [][]byte, size func(int) int, do func(*pi
 			bytes += size(to)
 			to++
 		}
-		wait, err := e.changePiece(keys[from:to], s.now(), func(p *piece, i int) error { return do(p, from+i) })
+		wait, err := e.changePiece(keys, from, to, s.now(), do)
 		if wait != nil {
 			waits = append(waits, wait)
 		}
@@ -142,21 +250,43 @@ func (s *Store) change(e *engine, keys [][]byte, size func(int) int, do func(*pi
 	return nil
 }
 
-// changePiece does the changes of one piece. What was done before an error stays done.
-func (e *engine) changePiece(keys [][]byte, now time.Time, do func(*piece, int) error) (func() error, error) {
-	defer e.locks.lock(keys...)()
-	p := &piece{e: e, now: now, keys: keys, batch: e.db.NewBatch()}
+// changePiece does the changes of one piece, from one place to before another. What was done before an error stays done.
+func (e *engine) changePiece(keys [][]byte, from, to int, now time.Time, do func(*piece, int) error) (func() error, error) {
+	defer e.memory.lock(keys[from:to]...)()
+	p := &piece{e: e, now: now, keys: keys, from: from, entries: make([]*entry, to-from)}
 	var failed error
-	for i := range keys {
-		if failed = do(p, i); failed != nil {
-			break
-		}
+	for i := from; i < to && failed == nil; i++ {
+		failed = do(p, i)
 	}
-	wait, err := e.apply(p.batch, p.durable)
+	wait, err := p.finish()
 	if err != nil {
 		return nil, err
 	}
 	return wait, failed
+}
+
+// finish makes the changes of a piece visible, see apply.
+func (p *piece) finish() (func() error, error) {
+	for i, en := range p.entries {
+		if en != nil {
+			p.e.memory.of(p.keys[p.from+i]).keepSmall(en)
+		}
+	}
+	if p.later {
+		p.e.flushSoon()
+	}
+	if p.batch == nil {
+		return func() error { return nil }, nil
+	}
+	wait, err := p.e.apply(p.batch, p.durable)
+	if err != nil {
+		for i, en := range p.entries {
+			if en != nil {
+				p.e.memory.of(p.keys[p.from+i]).drop(en)
+			}
+		}
+	}
+	return wait, err
 }
 
 func noSize(int) int { return 0 }
@@ -167,40 +297,39 @@ func (s *Store) Put(ctx context.Context, changes ...store.Change) ([]store.Outco
 		return nil, err
 	}
 	own := make([]store.Change, len(changes)) // shares nothing with the caller
-	keys := make([][]byte, len(changes))
+	keys, volatile := make([][]byte, len(changes)), true
 	for i, c := range changes {
 		if err := checkChange(c); err != nil {
 			return nil, err
 		}
 		c.Value, c.Old = bytes.Clone(c.Value), bytes.Clone(c.Old)
 		own[i], keys[i] = c, diskKey(kindKey, c.Key)
+		volatile = volatile && c.Volatile && len(c.Value) <= entryBytes
 	}
-	return run(ctx, s, func(e *engine) ([]store.Outcome, error) {
-		if err := s.writable(false); err != nil {
-			return nil, err
-		}
-		outcomes := make([]store.Outcome, len(own))
-		err := s.change(e, keys, func(i int) int { return len(own[i].Value) }, func(p *piece, i int) error {
-			c := own[i]
-			if c.If != store.Always {
-				old, there, err := p.record(keys[i])
-				if err != nil {
-					return err
-				}
-				if there == (c.If == store.IfAbsent) || there && !bytes.Equal(old.value, c.Old) {
-					if there {
-						outcomes[i].Current = append([]byte{}, old.value...)
-					}
-					return nil
-				}
+	outcomes := make([]store.Outcome, len(own))
+	err := s.change(ctx, keys, volatile, func(i int) int { return len(own[i].Value) }, func(p *piece, i int) error {
+		c := own[i]
+		if c.If != store.Always {
+			old, err := p.entry(i)
+			if err != nil {
+				return err
 			}
-			outcomes[i].Done = true
-			p.durable = p.durable || !c.Volatile
-			p.put(keys[i], record{ends(p.now, c.Lifetime), c.Value})
-			return nil
-		})
-		return outcomes, err
+			if there := old != nil; there == (c.If == store.IfAbsent) || there && !bytes.Equal(old.value(), c.Old) {
+				if there {
+					outcomes[i].Current = append([]byte{}, old.value()...)
+				}
+				return nil
+			}
+		}
+		outcomes[i].Done = true
+		p.durable = p.durable || !c.Volatile
+		p.put(i, record{ends(p.now, c.Lifetime), c.Value}, c.Volatile)
+		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return outcomes, nil
 }
 
 func checkChange(c store.Change) error {
@@ -228,36 +357,32 @@ func (s *Store) Add(ctx context.Context, increments ...store.Increment) ([]int64
 		}
 		keys[i] = diskKey(kindKey, n.Key)
 	}
-	return run(ctx, s, func(e *engine) ([]int64, error) {
-		if err := s.writable(false); err != nil {
-			return nil, err
+	sums := make([]int64, len(own))
+	var corrupt error
+	err := s.change(ctx, keys, true, noSize, func(p *piece, i int) error {
+		old, err := p.entry(i)
+		if err != nil {
+			return err
 		}
-		sums := make([]int64, len(own))
-		var corrupt error
-		err := s.change(e, keys, noSize, func(p *piece, i int) error {
-			r, there, err := p.record(keys[i])
-			if err != nil {
-				return err
-			}
-			var was int64
-			if !there {
-				r.ends = ends(p.now, own[i].Lifetime)
-			} else if n, err := parseCounter(r.value); err != nil {
+		was, until := int64(0), ends(p.now, own[i].Lifetime)
+		if old != nil {
+			if was, err = parseCounter(old.value()); err != nil {
 				corrupt = fmtCorrupt(own[i].Key, "counter")
 				return nil
-			} else {
-				was = n
 			}
-			sums[i] = sum(was, own[i].By)
-			r.value = strconv.AppendInt(nil, sums[i], 10)
-			p.put(keys[i], r)
-			return nil
-		})
-		if err == nil {
-			err = corrupt
+			until = old.record.ends
 		}
-		return sums, err
+		sums[i] = sum(was, own[i].By)
+		p.put(i, record{until, strconv.AppendInt(nil, sums[i], 10)}, true)
+		return nil
 	})
+	if err == nil {
+		err = corrupt
+	}
+	if err != nil {
+		return nil, err
+	}
+	return sums, nil
 }
 
 // sum adds; what doesn't fit stays at the bound.

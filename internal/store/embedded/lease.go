@@ -20,19 +20,18 @@ func (s *Store) Lease(ctx context.Context, name, holder string, lifetime time.Du
 			return "", err
 		}
 		has := holder
-		wait, err := e.changePiece([][]byte{diskKey(kindLease, name)}, s.now(), func(p *piece, _ int) error {
-			key := p.keys[0]
-			r, taken, err := p.record(key)
+		wait, err := e.changePiece([][]byte{diskKey(kindLease, name)}, 0, 1, s.now(), func(p *piece, i int) error {
+			en, err := p.entry(i)
 			switch {
 			case err != nil:
 				return err
-			case taken && string(r.value) != holder:
-				has = string(r.value)
+			case en != nil && string(en.value()) != holder:
+				has = string(en.value())
 			case lifetime > 0:
-				p.put(key, record{ends(p.now, lifetime), []byte(holder)})
+				p.put(i, record{ends(p.now, lifetime), []byte(holder)}, true)
 			default:
 				has = ""
-				p.remove(key)
+				p.remove(i, true)
 			}
 			return nil
 		})

@@ -28,11 +28,11 @@ func (s *Store) Delete(ctx context.Context, keys ...string) (int, error) {
 			return 0, err
 		}
 		there := make([]bool, len(own))
-		err := s.change(e, disk, noSize, func(p *piece, i int) error {
-			var err error
-			if _, there[i], err = p.record(disk[i]); there[i] {
+		err := s.changePieces(e, disk, noSize, func(p *piece, i int) error {
+			en, err := p.entry(i)
+			if there[i] = en != nil; there[i] {
 				p.durable = true
-				p.remove(disk[i])
+				p.remove(i, false)
 			}
 			return err
 		})
@@ -66,6 +66,9 @@ func (s *Store) List(ctx context.Context, prefix, from string, n int) ([]store.I
 	}
 	p, err := run(ctx, s, func(e *engine) (page, error) {
 		var p page
+		if err := e.flush(); err != nil {
+			return p, err
+		}
 		size := 0
 		lower := diskKey(kindKey, prefix)
 		through, err := e.each(lower, after(lower), diskKey(kindKey, from), func(key, raw []byte, seen int) (bool, error) {

@@ -71,7 +71,7 @@ func (s *Store) Append(ctx context.Context, log string, entries ...[]byte) (stor
 
 // append adds entries to a log. They are on the disk when the functions have returned.
 func (e *engine) append(log string, entries [][]byte) (position uint64, waits []func() error, err error) {
-	defer e.locks.lock(diskKey(kindTail, log))()
+	defer e.memory.lock(diskKey(kindTail, log))()
 	if position, err = e.tail(log); err != nil {
 		return 0, nil, err
 	}
@@ -151,7 +151,7 @@ func (e *engine) removeLog(name string) (bool, error) {
 	if last, err := e.tail(name); err != nil || last == 0 {
 		return false, err
 	}
-	unlock := e.locks.lock(diskKey(kindTail, name))
+	unlock := e.memory.lock(diskKey(kindTail, name))
 	was := false
 	_, err := e.each(logPrefix(name), after(logPrefix(name)), nil, func([]byte, []byte, int) (bool, error) {
 		was = true

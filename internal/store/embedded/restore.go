@@ -174,6 +174,12 @@ func (s *Store) replace(ctx context.Context, e *engine) (Restored, error) {
 
 // fillFrom empties the store and fills it from a backup.
 func (s *Store) fillFrom(e *engine, path string) (Restored, error) {
+	if err := e.flush(); err != nil { // leases
+		return Restored{}, err
+	}
+	e.memory.forget()
+	e.filter.Store(nil)
+	defer s.learn(e)
 	b := e.db.NewBatch()
 	_ = b.DeleteRange([]byte{kindKey}, []byte{kindKey + 1}, nil)
 	_ = b.DeleteRange([]byte{kindLog}, []byte{kindLog + 1}, nil)
@@ -216,7 +222,8 @@ func (s *Store) resume(e *engine) error {
 	return err
 }
 
-// occupy waits until nobody else works with the engine, and keeps others out.
+// occupy waits until nobody else works with the engine, and keeps others out, also those who
+// need nothing but memory.
 func (e *engine) occupy(ctx context.Context) error {
 	for n := range atOnce {
 		if err := e.enter(ctx); err != nil {
@@ -226,10 +233,12 @@ func (e *engine) occupy(ctx context.Context) error {
 			return err
 		}
 	}
+	e.memory.shut.Store(true)
 	return nil
 }
 
 func (e *engine) vacate() {
+	e.memory.shut.Store(false)
 	for range atOnce {
 		e.leave()
 	}

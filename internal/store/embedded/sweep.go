@@ -103,10 +103,11 @@ func (s *Store) removeExpired(e *engine, keys [][]byte, now time.Time) (int, err
 		return 0, err
 	}
 	removed := 0
-	wait, err := e.changePiece(keys, now, func(p *piece, i int) error {
-		_, alive, err := p.record(keys[i])
-		if err == nil && !alive {
-			p.remove(keys[i])
+	wait, err := e.changePiece(keys, 0, len(keys), now, func(p *piece, i int) error {
+		en, st, err := p.any(i)
+		if err == nil && (!en.there || !en.record.alive(p.now)) {
+			p.remove(i, false)
+			st.drop(en) // nobody asks for it any more
 			removed++
 		}
 		return err
