@@ -36,11 +36,12 @@ func (d *desk) all(prefix string) map[string][]byte {
 func (d *desk) people(prefix string) int {
 	n := 0
 	for k, v := range d.all(prefix) {
-		s, ok := parse[shard](v)
-		if !ok {
-			d.t.Errorf("%s: no record: %q", k, v)
+		for line := range strings.SplitAfterSeq(strings.TrimPrefix(string(v), "\n"), "\n") {
+			if _, ok := parseLine([]byte(line)); !ok {
+				d.t.Errorf("%s: no record: %q", k, v)
+			}
+			n++
 		}
-		n += len(s)
 	}
 	return n
 }
@@ -111,10 +112,10 @@ func TestPrune(t *testing.T) {
 	}
 }
 
-// TestMember wants the whole name to count, whatever is in the names beside it.
-func TestMember(t *testing.T) {
+// TestSeek wants the whole name to count, whatever is in the names beside it.
+func TestSeek(t *testing.T) {
 	r := New(DefaultConfig(), Env{Now: newClock().now})
-	names := []string{`joe@example.net`, `x"joe@example.net`, `{"joe@example.net":`, `,"joe@example.net`, `<&>@example.net`, `\@example.net`, `jo€@example.net`}
+	names := []string{"joe@example.net", "joe@example.ne", "oe@example.net", "x joe@example.net", "\njoe@example.net", "joe@example.net 2026", `x"joe@example.net`, `{"joe@example.net":`, `,"joe@example.net`, `<&>@example.net`, `\@example.net`, `jo€@example.net`}
 	for _, name := range names {
 		for _, other := range names {
 			value, _ := r.note(nil, []string{name}, `a":{@example.com`)
@@ -224,9 +225,9 @@ func TestRecords(t *testing.T) {
 		"id.%7B1%7D%25@example.com":              `{"at":"2026-11-22T12:00:00Z","answers":["alice@example.com"],"domains":["example.net","xn--bcher-kva.example"]}`,
 		"known.domain.example.com":               `{"since":"2026-11-22T12:00:00Z","at":"2026-11-22T12:00:00Z"}`,
 		"known.new.alice":                        `3`,
-		writtenKey("joe@mail.example.net"):       `{"joe@mail.example.net":{"since":"2026-11-22T12:00:00Z","at":"2026-11-22T12:00:00Z","by":["alice@example.com"]}}`,
-		writtenKey("jörg@xn--bcher-kva.example"): `{"jörg@xn--bcher-kva.example":{"since":"2026-11-22T12:00:00Z","at":"2026-11-22T12:00:00Z","by":["alice@example.com"]}}`,
-		acceptedKey("jim@example.net"):           `{"jim@example.net":{"since":"2026-11-22T12:00:00Z","at":"2026-11-22T12:00:00Z"}}`,
+		writtenKey("joe@mail.example.net"):       "\njoe@mail.example.net 2026-11-22T12:00:00Z 2026-11-22T12:00:00Z alice@example.com",
+		writtenKey("jörg@xn--bcher-kva.example"): "\nj%C3%B6rg@xn--bcher-kva.example 2026-11-22T12:00:00Z 2026-11-22T12:00:00Z alice@example.com",
+		acceptedKey("jim@example.net"):           "\njim@example.net 2026-11-22T12:00:00Z 2026-11-22T12:00:00Z",
 	}
 	got := d.all("")
 	for k, v := range want {
@@ -380,4 +381,40 @@ func BenchmarkRemember(b *testing.B) {
 	}
 	trips, _ := d.count.taken()
 	b.ReportMetric(float64(trips)/float64(b.N), "trips/op")
+}
+
+// TestForeignShard wants what is no record of ours to harm nobody, and to go in time.
+func TestForeignShard(t *testing.T) {
+	conf := DefaultConfig()
+	conf.MaxKnown = 3 * shards
+	r := New(conf, Env{Now: newClock().now})
+	for _, foreign := range []string{"{", `{"joe@example.net":{}}`, "\n", "\n\n\n", "\njoe@example.net", "\njoe@example.net \n", "\njoe@example.net x y", "joe@example.net 2026-11-22T12:00:00Z 2026-11-22T12:00:00Z"} {
+		if _, ok := r.find([]byte(foreign), "joe@example.net"); ok {
+			t.Errorf("%q: found", foreign)
+		}
+		value, ok := r.note([]byte(foreign), []string{"joe@example.net", "jim@example.net"}, "alice@example.com")
+		if want := "\njoe@example.net 2026-11-22T12:00:00Z 2026-11-22T12:00:00Z alice@example.com\njim@example.net 2026-11-22T12:00:00Z 2026-11-22T12:00:00Z alice@example.com"; !ok || string(value) != want {
+			t.Errorf("%q: got %q, want %q", foreign, value, want)
+		}
+	}
+}
+
+// FuzzShard reads shards of any content.
+func FuzzShard(f *testing.F) {
+	f.Add([]byte("\njoe@example.net 2026-11-22T12:00:00Z 2026-11-22T12:00:00Z alice@example.com"), "joe@example.net")
+	f.Add([]byte("{}\n\n x"), "")
+	r := New(DefaultConfig(), Env{Now: newClock().now})
+	f.Fuzz(func(t *testing.T, shard []byte, address string) {
+		if len(shard) > 1<<16 || len(address) > 1000 {
+			return
+		}
+		r.find(shard, address)
+		value, ok := r.note(shard, []string{address}, "x")
+		if !ok {
+			return
+		}
+		if a, ok := r.find(value, address); !ok || a.By[0] != "x" {
+			t.Errorf("%q is noted in %q, but isn't found in %q: %v", address, shard, value, a)
+		}
+	})
 }

@@ -17,10 +17,15 @@
 // went to, and a [mail.ClaimedReply] otherwise. The ids of what we write to mailing lists
 // are public: a forger who takes one gets a ClaimedReply, which skips nothing and weighs
 // little, unless he writes as somebody of the list's domain. Nobody becomes a Reply by
-// writing as somebody of our own domain.
+// writing as somebody of the domain that our message was from.
 //
-// From proves nothing by itself: that of a Reply has to be authenticated once something
-// here authenticates. Author says which domain that is.
+// From proves nothing by itself: whoever takes a [mail.Thread] has to count a Reply as
+// claimed unless SPF or DKIM proves the domain of its Author.
+//
+// Nobody here knows which domains are hosted on this machine. What one of our users
+// writes to a colleague in another domain of ours is remembered as any other message. The
+// colleague's answer is our own mail and isn't looked up; a stranger's that bears his
+// address is a Reply only with the proof of that domain.
 //
 // # Correspondents and senders
 //
@@ -59,11 +64,11 @@
 // message has been accepted and nobody waits any more. When the store is away, nothing is
 // known of any message and nothing is remembered; mail flows.
 //
-//	id.MESSAGE-ID           a message of ours
-//	known.to.SHARD          whom our users wrote to
-//	known.from.SHARD        whose mail was accepted
-//	known.domain.DOMAIN     since when mail from a domain of ours is remembered
-//	known.new.USER          how many a user has added today
+//	id.MESSAGE-ID           a message of ours, for expire
+//	known.to.SHARD          whom our users wrote to, for known_expire
+//	known.from.SHARD        whose mail was accepted, for known_expire
+//	known.domain.DOMAIN     since when mail from a domain of ours is remembered, for known_expire
+//	known.new.USER          how many a user has added, for a day
 //
 // Values are JSON, times UTC. The prefix id is redis { id_prefix }. In keys whatever is
 // not printable ASCII, and space % { } ~, is written as %XX; keys of more than 250 bytes

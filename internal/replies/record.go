@@ -2,11 +2,9 @@ package replies
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"hash/fnv"
-	"maps"
 	"slices"
 	"time"
 
@@ -37,13 +35,10 @@ type domainRecord struct {
 
 // An acquaintance is somebody whom our users wrote to, or whose mail was accepted.
 type acquaintance struct {
-	Since time.Time `json:"since"`
-	At    time.Time `json:"at"`           // when he was noted last
-	By    []string  `json:"by,omitempty"` // who wrote to him, the latest first
+	Since time.Time // whole seconds, as At
+	At    time.Time // when he was noted last
+	By    []string  // who wrote to him, the latest first
 }
-
-// A shard holds the acquaintances whose addresses have the same hash.
-type shard map[string]acquaintance
 
 // parse reads a record. What can't be read is as if it weren't there.
 func parse[T any](value []byte) (record T, ok bool) {
@@ -86,44 +81,76 @@ func key(prefix, name string) string {
 	return store.BoundKey(store.AppendKey([]byte(prefix), name, ""), maxKey)
 }
 
+// A shard holds the acquaintances whose addresses have the same hash, a line for each: a
+// line feed, the address, the times since and at (RFC 3339), and who wrote to him, with
+// blanks between them. Texts are escaped as in keys. Who was noted last stands last.
+
+// seek returns where the line of an address begins and ends, -1 when there is none.
+func seek(shard []byte, address string) (from, to int) {
+	name := append(store.AppendKey([]byte{'\n'}, address, ""), ' ')
+	if from = bytes.Index(shard, name); from < 0 {
+		return -1, -1
+	}
+	return from, from + lineLength(shard[from:])
+}
+
+// lineLength returns the length of the first line, whose line feed stands first.
+func lineLength(shard []byte) int {
+	if next := bytes.IndexByte(shard[1:], '\n'); next >= 0 {
+		return 1 + next
+	}
+	return len(shard)
+}
+
+// parseLine reads a line.
+func parseLine(line []byte) (a acquaintance, ok bool) {
+	_, line, ok = bytes.Cut(line, []byte{' '})
+	for _, t := range []*time.Time{&a.Since, &a.At} {
+		var field []byte
+		var err error
+		field, line, _ = bytes.Cut(line, []byte{' '})
+		if *t, err = time.Parse(time.RFC3339, string(field)); err != nil {
+			return acquaintance{}, false
+		}
+	}
+	for ok && len(line) > 0 {
+		var by []byte
+		by, line, _ = bytes.Cut(line, []byte{' '})
+		a.By = append(a.By, store.KeyText(string(by)))
+	}
+	return a, ok
+}
+
+// appendLine writes the line of an address.
+func appendLine(shard []byte, address string, a acquaintance) []byte {
+	shard = append(store.AppendKey(append(shard, '\n'), address, ""), ' ')
+	shard = append(a.Since.UTC().AppendFormat(shard, time.RFC3339), ' ')
+	shard = a.At.UTC().AppendFormat(shard, time.RFC3339)
+	for _, by := range a.By {
+		shard = store.AppendKey(append(shard, ' '), by, "")
+	}
+	return shard
+}
+
 // find returns who is known under an address, unless it was too long ago.
-func (r *Replies) find(value []byte, address string) (a acquaintance, ok bool) {
-	if json.NewDecoder(bytes.NewReader(member(value, address))).Decode(&a) != nil || r.env.Now().Sub(a.At) > r.conf.KnownExpire.Std() {
+func (r *Replies) find(shard []byte, address string) (a acquaintance, ok bool) {
+	if from, to := seek(shard, address); from >= 0 {
+		a, ok = parseLine(shard[from:to])
+	}
+	if !ok || r.env.Now().Sub(a.At) > r.conf.KnownExpire.Std() {
 		return acquaintance{}, false
 	}
 	return a, true
 }
 
-// member returns a shard from the value of an address on, nil when it isn't there. To
-// read the whole shard for it would cost many times as much.
-func member(value []byte, address string) []byte {
-	name := append(encode(address), ':')
-	for {
-		i := bytes.Index(value, name)
-		switch {
-		case i <= 0:
-			return nil
-		case value[i-1] == '{' || value[i-1] == ',': // not a quote within a longer name
-			return value[i+len(name):]
-		}
-		value = value[i+1:]
-	}
-}
-
 // note writes addresses into a shard, as written to by somebody unless by is "", and
 // drops those that are too old or too many. changed is false when all of it was there,
 // not older than a day.
-func (r *Replies) note(value []byte, addresses []string, by string) (_ []byte, changed bool) {
-	now := r.env.Now().UTC().Truncate(time.Second)
-	s, _ := parse[shard](value)
-	if s == nil {
-		s = shard{}
-	}
+func (r *Replies) note(shard []byte, addresses []string, by string) (_ []byte, changed bool) {
+	now := r.env.Now().Truncate(time.Second)
+	shard = bytes.Clone(shard)
 	for _, address := range addresses {
-		a, ok := s[address]
-		if ok && now.Sub(a.At) > r.conf.KnownExpire.Std() {
-			a, ok = acquaintance{}, false
-		}
+		a, ok := r.find(shard, address)
 		if !ok {
 			a.Since = now
 		}
@@ -134,29 +161,31 @@ func (r *Replies) note(value []byte, addresses []string, by string) (_ []byte, c
 		if stranger {
 			a.By = append([]string{by}, a.By[:min(len(a.By), maxBy-1)]...)
 		}
-		a.At = now
-		s[address], changed = a, true
+		a.At, changed = now, true
+		if from, to := seek(shard, address); from >= 0 {
+			shard = slices.Delete(shard, from, to)
+		}
+		shard = appendLine(shard, address, a)
 	}
 	if !changed {
 		return nil, false
 	}
-	r.prune(s, now)
-	return encode(s), true
+	return r.prune(shard), true
 }
 
-// prune drops from a shard who is too old, and the oldest that are too many.
-func (r *Replies) prune(s shard, now time.Time) {
-	maps.DeleteFunc(s, func(_ string, a acquaintance) bool { return now.Sub(a.At) > r.conf.KnownExpire.Std() })
+// prune drops from a shard who is too old or can't be read, and the oldest that are too
+// many: they stand first.
+func (r *Replies) prune(shard []byte) []byte {
 	most := int(r.conf.MaxKnown) / shards
-	if len(s) <= most {
-		return
+	for excess := bytes.Count(shard, []byte{'\n'}) - most; len(shard) > 0; excess-- {
+		n := lineLength(shard)
+		a, ok := parseLine(shard[:n])
+		if excess <= 0 && shard[0] == '\n' && ok && r.env.Now().Sub(a.At) <= r.conf.KnownExpire.Std() {
+			break
+		}
+		shard = shard[n:]
 	}
-	oldest := slices.SortedFunc(maps.Keys(s), func(a, b string) int {
-		return cmp.Or(s[a].At.Compare(s[b].At), cmp.Compare(a, b))
-	})
-	for _, address := range oldest[:len(s)-most] {
-		delete(s, address)
-	}
+	return shard
 }
 
 // merge adds texts to a list that has room for most, each once.

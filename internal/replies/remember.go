@@ -143,7 +143,7 @@ func (r *Replies) remember(ctx context.Context, st store.Store, s Sent) error {
 	if err := r.admit(ctx, st, &s, groups, values); err != nil {
 		return err
 	}
-	return put(ctx, st, r.updates(s, groups), values, false)
+	return put(ctx, st, r.updates(s, groups), values)
 }
 
 // admit takes away what is new where the account has added too much already.
@@ -226,7 +226,7 @@ func (r *Replies) updates(s Sent, groups map[string][]string) []update {
 
 // put makes changes to values that were read. Where somebody else was faster it makes
 // them to his value, a few times; he wrote much the same then.
-func put(ctx context.Context, st store.Store, updates []update, values map[string][]byte, volatile bool) error {
+func put(ctx context.Context, st store.Store, updates []update, values map[string][]byte) error {
 	for range maxPuts {
 		var changes []store.Change
 		var made []update
@@ -236,7 +236,7 @@ func put(ctx context.Context, st store.Store, updates []update, values map[strin
 			if !ok || bytes.Equal(value, old) {
 				continue
 			}
-			c := store.Change{Key: u.key, Value: value, Lifetime: u.lifetime, If: store.Unchanged, Old: old, Volatile: volatile}
+			c := store.Change{Key: u.key, Value: value, Lifetime: u.lifetime, If: store.Unchanged, Old: old, Volatile: true}
 			if old == nil {
 				c.If = store.IfAbsent
 			}
@@ -274,5 +274,5 @@ func (r *Replies) Saw(ctx context.Context, st *store.Set, t mail.Thread) error {
 		return err
 	}
 	edit := func(value []byte) ([]byte, bool) { return r.note(value, []string{address}, "") }
-	return put(ctx, st.IDs, []update{{k, edit, r.conf.KnownExpire.Std()}}, map[string][]byte{k: values[0]}, true)
+	return put(ctx, st.IDs, []update{{k, edit, r.conf.KnownExpire.Std()}}, map[string][]byte{k: values[0]})
 }

@@ -53,6 +53,8 @@ type query struct {
 	ids      []string // that it answers
 	returns  returns  // with the null sender
 	author   string   // as in records; "" for nobody
+	written  string   // the key of those whom our users wrote to, with the author
+	accepted string   // the key of those whose mail was accepted, with the author
 	keys     []string
 	found    map[string][]byte // values by key
 	to       map[string]bool   // recipients of the envelope and in To; nil until they are asked for
@@ -110,7 +112,8 @@ func (r *Replies) query(e *mail.Envelope, m *mail.Message, author mail.Address) 
 		}
 	}
 	if q.author != "" {
-		q.keys = append(q.keys, writtenKey(q.author), acceptedKey(q.author))
+		q.written, q.accepted = writtenKey(q.author), acceptedKey(q.author)
+		q.keys = append(q.keys, q.written, q.accepted)
 	}
 	slices.Sort(q.keys)
 	q.keys = slices.Compact(q.keys)
@@ -187,11 +190,11 @@ func (r *Replies) known(t *mail.Thread, q *query) {
 	if q.author == "" {
 		return
 	}
-	if a, ok := r.find(q.found[acceptedKey(q.author)], q.author); ok {
+	if a, ok := r.find(q.found[q.accepted], q.author); ok {
 		t.Noted = a.At
 		t.Seen = r.env.Now().Sub(a.Since) >= day
 	}
-	a, ok := r.find(q.found[writtenKey(q.author)], q.author)
+	a, ok := r.find(q.found[q.written], q.author)
 	if !ok {
 		return
 	}
