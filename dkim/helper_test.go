@@ -3,8 +3,6 @@ package dkim_test
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -61,38 +59,4 @@ func outcomes(r dkim.Results) string {
 		all = append(all, outcome(s))
 	}
 	return strings.Join(all, ", ")
-}
-
-// shared returns a file of the suites, which are no part of this repository. Where they
-// aren't, the test skips; it fails when RMILTER_SHARED names their folder.
-func shared(t testing.TB, sub string) string {
-	t.Helper()
-	root := os.Getenv("RMILTER_SHARED")
-	if root == "" {
-		root = "../../shared"
-	}
-	path := filepath.Join(root, "conformance", sub)
-	if _, err := os.Stat(path); err != nil {
-		why := fmt.Sprintf("no suites: %v (RMILTER_SHARED names their folder)", err)
-		if os.Getenv("RMILTER_SHARED") != "" || os.Getenv("CI") == "true" {
-			t.Fatal(why)
-		}
-		t.Skip(why)
-	}
-	return path
-}
-
-// read returns a file of the suites.
-func read(t testing.TB, sub string) string {
-	t.Helper()
-	b, err := os.ReadFile(shared(t, sub))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
-
-// crlf returns a message of the suites with the line ends of SMTP.
-func crlf(s string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\n", "\r\n")
 }

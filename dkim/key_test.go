@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"rmilter/dkim"
+	"rmilter/test/suites"
 )
 
 // pemOf returns a key as PKCS #8.
@@ -73,10 +74,10 @@ func TestParseKey(t *testing.T) {
 	for _, c := range []struct{ name, key, want string }{
 		{"PKCS #1", string(pkcs1), ""},
 		{"words before", "# mail key\n" + string(pkcs1), ""},
-		{"CRLF", crlf(string(pkcs1)), ""},
+		{"CRLF", suites.CRLF(string(pkcs1)), ""},
 		{"PKCS #8", string(pemOf(t, small)), ""},
-		{"seed", rfc8463Seed, ""},
-		{"seed without padding", strings.TrimRight(rfc8463Seed, "="), ""},
+		{"seed", suites.RFC8463Seed, ""},
+		{"seed without padding", strings.TrimRight(suites.RFC8463Seed, "="), ""},
 		{"seed with another public key", base64.StdEncoding.EncodeToString(make([]byte, 64)), "damaged"},
 		{"EC", string(pemOf(t, ec)), "neither RSA nor Ed25519"},
 		{"nothing", "", "no private key"},
@@ -131,7 +132,7 @@ func TestRecordText(t *testing.T) {
 }
 
 func TestParseRecord(t *testing.T) {
-	p := rfc8463Ed[strings.Index(rfc8463Ed, "p="):]
+	p := suites.RFC8463Ed[strings.Index(suites.RFC8463Ed, "p="):]
 	for _, c := range []struct{ txt, want string }{
 		{"v=DKIM1; k=ed25519; " + p, ""},
 		{"k=ed25519;" + p + ";", ""},
@@ -168,7 +169,7 @@ func TestParseRecord(t *testing.T) {
 func TestCheckKey(t *testing.T) {
 	p := edKey.Record()[strings.Index(edKey.Record(), "p="):]
 	z := zone{
-		"good._domainkey.example.com": "v=spf1 -all\n" + edKey.Record(), "other._domainkey.example.com": rfc8463Ed + "\n!x",
+		"good._domainkey.example.com": "v=spf1 -all\n" + edKey.Record(), "other._domainkey.example.com": suites.RFC8463Ed + "\n!x",
 		"revoked._domainkey.example.com": "v=DKIM1; p=", "slow._domainkey.example.com": "!", "empty._domainkey.example.com": "",
 		"hash._domainkey.example.com": "v=DKIM1; h=sha1; k=ed25519; " + p, "tls._domainkey.example.com": "v=DKIM1; s=tlsrpt; k=ed25519; " + p,
 	}

@@ -2,36 +2,15 @@ package dmarc_test
 
 import (
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"rmilter/internal/dmarc"
-	"rmilter/internal/dns"
 	"rmilter/internal/dns/dnstest"
-	"rmilter/internal/ucl"
+	"rmilter/test/suites"
 )
-
-var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-
-// resolver returns a resolver that asks a server. Its clock moves when the server drops
-// a query, so that a timeout takes no time.
-func resolver(t testing.TB, s *dnstest.Server) *dns.Resolver {
-	t.Helper()
-	clock := dnstest.NewClock(now)
-	s.OnDrop(func() { clock.Advance(2 * time.Second) })
-	a := s.Addr()
-	r, err := dns.New(dns.Config{Nameservers: ucl.Servers{{Host: a.Addr().String(), Port: int(a.Port())}}},
-		dns.Env{Now: clock.Now, AfterFunc: clock.AfterFunc, ResolvConf: filepath.Join(t.TempDir(), "resolv.conf")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(r.Close)
-	return r
-}
 
 const zone = `
 	_dmarc.example.org            TXT "v=DMARC1; p=reject; sp=quarantine; np=reject; rua=mailto:d@example.org"
@@ -58,7 +37,7 @@ func id(domain, result string) dmarc.Identifier {
 }
 
 func TestEvaluate(t *testing.T) {
-	r := resolver(t, dnstest.Start(t, zone))
+	r := suites.Resolver(t, dnstest.Start(t, zone))
 	half := func(n int) int { return n / 2 }
 	for _, c := range []struct {
 		name   string
@@ -124,7 +103,7 @@ func TestFaults(t *testing.T) {
 		for _, at := range []string{"_dmarc.a.example.org", "_dmarc.example.org"} {
 			s := dnstest.Start(t, zone+"_dmarc.a.example.org A 192.0.2.1")
 			s.Script(at, "TXT", fault)
-			got := dmarc.Evaluate(t.Context(), resolver(t, s), dmarc.Query{From: []string{"a.example.org"}})
+			got := dmarc.Evaluate(t.Context(), suites.Resolver(t, s), dmarc.Query{From: []string{"a.example.org"}})
 			if got.Code != dmarc.TempError || got.Disposition != dmarc.Monitor || got.Reason == "" {
 				t.Errorf("%s at %s: got %v, want temperror", name, at, got)
 			}
@@ -133,7 +112,7 @@ func TestFaults(t *testing.T) {
 	// Whether a subdomain exists is only a detail.
 	s := dnstest.Start(t, zone)
 	s.Script("gone.example.org", "A", dnstest.ServFail)
-	got := dmarc.Evaluate(t.Context(), resolver(t, s), dmarc.Query{From: []string{"gone.example.org"}})
+	got := dmarc.Evaluate(t.Context(), suites.Resolver(t, s), dmarc.Query{From: []string{"gone.example.org"}})
 	if got.Code != dmarc.Fail || got.Policy != dmarc.Quarantine || got.Nonexistent {
 		t.Errorf("got %v, want the policy for subdomains", got)
 	}
@@ -142,8 +121,8 @@ func TestFaults(t *testing.T) {
 // TestOnce sees that no name is asked twice, and none in vain.
 func TestOnce(t *testing.T) {
 	s := dnstest.Start(t, zone)
-	dmarc.Evaluate(t.Context(), resolver(t, s), dmarc.Query{From: []string{"a.b.known.example.org"}, SPF: id("example.org", "fail")})
-	dmarc.Evaluate(t.Context(), resolver(t, s), dmarc.Query{From: []string{"example.net"}, SPF: id("example.net", "fail")})
+	dmarc.Evaluate(t.Context(), suites.Resolver(t, s), dmarc.Query{From: []string{"a.b.known.example.org"}, SPF: id("example.org", "fail")})
+	dmarc.Evaluate(t.Context(), suites.Resolver(t, s), dmarc.Query{From: []string{"example.net"}, SPF: id("example.net", "fail")})
 	want := map[string]int{"_dmarc.a.b.known.example.org TXT": 1, "_dmarc.example.org TXT": 1, "a.b.known.example.org A": 1, "_dmarc.example.net TXT": 1}
 	got := map[string]int{}
 	for _, q := range s.Asked() {
@@ -160,7 +139,7 @@ func TestList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := resolver(t, dnstest.Start(t, zone))
+	r := suites.Resolver(t, dnstest.Start(t, zone))
 	got := dmarc.Evaluate(t.Context(), r, dmarc.Query{From: []string{"known.example.org"}, Suffixes: list})
 	if got.Code != dmarc.None {
 		t.Errorf("got %v, want none: example.org is a public suffix", got)
@@ -168,7 +147,7 @@ func TestList(t *testing.T) {
 }
 
 func TestComment(t *testing.T) {
-	r := resolver(t, dnstest.Start(t, zone))
+	r := suites.Resolver(t, dnstest.Start(t, zone))
 	for from, want := range map[string]string{
 		"example.org":        "p=REJECT sp=QUARANTINE dis=REJECT",
 		"strict.example.net": "p=REJECT sp=REJECT dis=REJECT",
@@ -181,7 +160,7 @@ func TestComment(t *testing.T) {
 }
 
 func TestRow(t *testing.T) {
-	r := resolver(t, dnstest.Start(t, zone))
+	r := suites.Resolver(t, dnstest.Start(t, zone))
 	q := dmarc.Query{
 		From: []string{"known.example.org"}, SPF: dmarc.Identifier{Domain: "example.com", Scope: "mfrom", Result: "pass"},
 		DKIM: []dmarc.Identifier{{Domain: "example.org", Selector: "s 1/x,=%", Result: "fail"}, {Domain: "a.example", Selector: "t", Result: "pass"}},
@@ -215,7 +194,7 @@ func TestRow(t *testing.T) {
 }
 
 func TestRowOfPass(t *testing.T) {
-	r := resolver(t, dnstest.Start(t, zone))
+	r := suites.Resolver(t, dnstest.Start(t, zone))
 	q := dmarc.Query{From: []string{"pct0.example.net"}, Random: func(int) int { return 99 }}
 	row := dmarc.NewRow(netip.Addr{}, q, dmarc.Evaluate(t.Context(), r, q))
 	if row.Override != dmarc.SampledOut || row.Disposition != dmarc.Quarantine {
@@ -246,7 +225,7 @@ func FuzzRow(f *testing.F) {
 }
 
 func BenchmarkEvaluate(b *testing.B) {
-	r := resolver(b, dnstest.Start(b, zone))
+	r := suites.Resolver(b, dnstest.Start(b, zone))
 	q := dmarc.Query{From: []string{"known.example.org"}, SPF: id("bounce.example.org", "pass"), DKIM: []dmarc.Identifier{id("example.org", "pass")}}
 	if got := dmarc.Evaluate(b.Context(), r, q); got.Code != dmarc.Pass {
 		b.Fatal(got)

@@ -1,58 +1,21 @@
 package dmarc
 
 import (
-	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"rmilter/internal/mail"
+	"rmilter/test/suites"
 )
-
-// shared returns a file of the suites, which are no part of this repository. Where they
-// aren't, the test skips; it fails when RMILTER_SHARED names their folder.
-func shared(t testing.TB, sub string) []byte {
-	t.Helper()
-	root := os.Getenv("RMILTER_SHARED")
-	if root == "" {
-		root = "../../../shared"
-	}
-	b, err := os.ReadFile(filepath.Join(root, "conformance", sub))
-	if err != nil {
-		if os.Getenv("RMILTER_SHARED") != "" || os.Getenv("CI") == "true" {
-			t.Fatalf("no suites: %v (RMILTER_SHARED names their folder)", err)
-		}
-		t.Skipf("no suites: %v (RMILTER_SHARED names their folder)", err)
-	}
-	return b
-}
-
-// recordDeviations are the records of the OpenDMARC set that are read otherwise on
-// purpose, with the section of RFC 7489 that it rests on.
-var recordDeviations = map[string]struct{ got, section string }{
-	// Values have to be complete.
-	"v=DMARC1; p=n;": {"no policy", "6.4"},
-	// What is broken behind the policy has its default, or is ignored.
-	"v=DMARC1; p=none; adkim=bob;":                           {"ok", "6.3"},
-	"v=DMARC1; p=none; aspf=bob;":                            {"ok", "6.3"},
-	"v=DMARC1; p=none; rf=bob;":                              {"ok", "6.3"},
-	"v=DMARC1; p=none; ri=bob;":                              {"ok", "6.3"},
-	"v=DMARC1; p=none; pct=500;":                             {"ok", "6.3"},
-	"v=DMARC1; p=none; rf=000000000000000000000000000000000": {"ok", "6.3"},
-}
 
 // TestOpenDMARCRecords reads the records of OpenDMARC's set.
 func TestOpenDMARCRecords(t *testing.T) {
-	var cases []struct{ Record, Result string }
-	if err := json.Unmarshal(shared(t, "dmarc-opendmarc/record_parse.json"), &cases); err != nil {
-		t.Fatal(err)
-	}
-	same := 0
-	for _, c := range cases {
+	n, same, suite := 0, 0, suites.DMARCRecordSuite()
+	for _, c := range suites.DMARCRecords(t) {
+		n++
 		r, err := ParseRecord([]string{c.Record})
 		got := "ok"
 		switch {
@@ -61,13 +24,10 @@ func TestOpenDMARCRecords(t *testing.T) {
 		case errors.Is(err, ErrPolicy):
 			got = "no policy"
 		}
-		want := map[string]string{
-			"DMARC_PARSE_OKAY": "ok", "DMARC_PARSE_ERROR_EMPTY": "no record", "DMARC_PARSE_ERROR_BAD_VERSION": "no record",
-			"DMARC_PARSE_ERROR_BAD_VALUE": "no policy", "DMARC_PARSE_ERROR_NO_REQUIRED_P": "no policy",
-		}[c.Result]
-		if d, ok := recordDeviations[c.Record]; ok {
-			want = d.got
-			if strings.HasSuffix(c.Result, "BAD_VALUE") && got == "ok" && len(r.Defects) == 0 {
+		want := c.Result
+		if d, ok := suite.Deviates(c.Record); ok {
+			want = d
+			if c.Broken && got == "ok" && len(r.Defects) == 0 {
 				t.Errorf("%q: the broken value isn't told of", c.Record)
 			}
 		} else if got == want {
@@ -77,21 +37,15 @@ func TestOpenDMARCRecords(t *testing.T) {
 			t.Errorf("%q: got %s, want %s (%v)", c.Record, got, want, r.Defects)
 		}
 	}
-	t.Logf("OpenDMARC records: %d of %d, %d deviations", same, len(cases), len(recordDeviations))
-	if len(cases) != 19 || same+len(recordDeviations) != len(cases) {
-		t.Errorf("%d cases, %d as there, %d deviations", len(cases), same, len(recordDeviations))
+	t.Logf("%s: %d of %d, %d deviations", suite.Name, same, n, len(suite.Deviations))
+	if n != suite.Cases || same+len(suite.Deviations) != n {
+		t.Errorf("%d cases, %d as there, %d deviations, want %d cases", n, same, len(suite.Deviations), suite.Cases)
 	}
 }
 
 // TestOpenDMARCAlignment compares the domains of OpenDMARC's set.
 func TestOpenDMARCAlignment(t *testing.T) {
-	var cases []struct {
-		A, B, Mode string
-		Aligned    bool
-	}
-	if err := json.Unmarshal(shared(t, "dmarc-opendmarc/alignment.json"), &cases); err != nil {
-		t.Fatal(err)
-	}
+	cases, suite := suites.DMARCAlignments(t), suites.DMARCAlignmentSuite()
 	for _, c := range cases {
 		m := Relaxed
 		if c.Mode == "STRICT" {
@@ -101,8 +55,8 @@ func TestOpenDMARCAlignment(t *testing.T) {
 			t.Errorf("%s and %s, %s: got %v, want %v", c.A, c.B, c.Mode, got, c.Aligned)
 		}
 	}
-	if len(cases) != 10 {
-		t.Errorf("%d cases, want 10", len(cases))
+	if len(cases) != suite.Cases {
+		t.Errorf("%d cases, want %d", len(cases), suite.Cases)
 	}
 }
 

@@ -1,66 +1,43 @@
 package dmarc
 
 import (
-	"regexp"
 	"strings"
 	"testing"
 
 	"golang.org/x/net/idna"
-)
 
-// pslDeviations are the cases of the list's own test that the list that is built in
-// answers otherwise, since it is older. There are none.
-var pslDeviations = map[string]string{}
+	"rmilter/test/suites"
+)
 
 // TestPublicSuffixes runs the test of the list with the list that is built in and with
 // the one that lies beside the test.
 func TestPublicSuffixes(t *testing.T) {
-	text := string(shared(t, "psl/tests/test_psl.txt"))
-	list, err := ParseSuffixes(strings.NewReader(string(shared(t, "psl/public_suffix_list.dat"))))
+	list, err := ParseSuffixes(strings.NewReader(suites.SuffixList(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(list.rules) < 9000 {
 		t.Errorf("%d rules, want more than 9000", len(list.rules))
 	}
-	check := regexp.MustCompile(`^checkPublicSuffix\((null|'[^']*'), (null|'[^']*')\);`)
-	n := 0
-	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "//") || strings.TrimSpace(line) == "" {
-			continue
-		}
-		m := check.FindStringSubmatch(line)
-		if m == nil {
-			t.Errorf("can't read %q", line)
-			continue
-		}
-		n++
-		name, want := unquote(m[1]), unquote(m[2])
-		if a, err := idna.Lookup.ToASCII(want); err == nil {
+	cases, suite := suites.Suffixes(t), suites.SuffixSuite()
+	for _, c := range cases {
+		want := c.Want
+		if d, ok := suite.Deviates(c.Name); ok {
+			want = d
+		} else if a, err := idna.Lookup.ToASCII(want); err == nil {
 			want = a
 		}
-		if got := list.OrgDomain(name); got != want {
-			t.Errorf("%q: got %q, want %q", name, got, want)
+		if got := list.OrgDomain(c.Name); got != want {
+			t.Errorf("%q: got %q, want %q", c.Name, got, want)
 		}
-		builtIn := want
-		if d, ok := pslDeviations[name]; ok {
-			builtIn = d
-		}
-		if got := (*Suffixes)(nil).OrgDomain(name); got != builtIn {
-			t.Errorf("%q, built in: got %q, want %q", name, got, builtIn)
+		if got := (*Suffixes)(nil).OrgDomain(c.Name); got != want {
+			t.Errorf("%q, built in: got %q, want %q", c.Name, got, want)
 		}
 	}
-	t.Logf("public suffixes: %d cases with both lists, %d deviations of the one that is built in", n, len(pslDeviations))
-	if n < 70 {
-		t.Errorf("only %d cases", n)
+	t.Logf("%s: %d cases with both lists, %d deviations", suite.Name, len(cases), len(suite.Deviations))
+	if len(cases) != suite.Cases {
+		t.Errorf("%d cases, want %d", len(cases), suite.Cases)
 	}
-}
-
-func unquote(s string) string {
-	if s == "null" {
-		return ""
-	}
-	return strings.Trim(s, "'")
 }
 
 // TestSuffixes reads a list of our own.

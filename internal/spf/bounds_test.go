@@ -10,6 +10,7 @@ import (
 	"rmilter/internal/dns"
 	"rmilter/internal/dns/dnstest"
 	"rmilter/internal/spf"
+	"rmilter/test/suites"
 )
 
 // A fake answers from a table and counts what it is asked.
@@ -52,7 +53,7 @@ func TestFaults(t *testing.T) {
 					mx.example  MX  10 a.example
 				`)
 				s.Script(at, typ, fault)
-				got := spf.Check(t.Context(), resolver(t, s), ask(local4, "x", "u@example.org"))
+				got := spf.Check(t.Context(), suites.Resolver(t, s), ask(local4, "x", "u@example.org"))
 				if got.Code != spf.TempError || got.Reason == "" {
 					t.Errorf("got %v, want temperror with a reason", got)
 				}
@@ -62,7 +63,7 @@ func TestFaults(t *testing.T) {
 	t.Run("truncated", func(t *testing.T) {
 		s := dnstest.Start(t, `example.org TXT "v=spf1 ip4:192.0.2.1 -all"`)
 		s.Script("example.org", "TXT", dnstest.Truncate)
-		if got := spf.Check(t.Context(), resolver(t, s), ask(local4, "x", "u@example.org")); got.Code != spf.Pass {
+		if got := spf.Check(t.Context(), suites.Resolver(t, s), ask(local4, "x", "u@example.org")); got.Code != spf.Pass {
 			t.Errorf("got %v, want pass", got)
 		}
 	})
@@ -167,7 +168,7 @@ func BenchmarkCheck(b *testing.B) {
 		_spf1.example.org TXT "v=spf1 ip4:198.51.100.0/24 ip4:203.0.113.0/24 ip6:2001:db8:1::/48 ~all"
 		_spf2.example.org TXT "v=spf1 ip4:198.51.100.0/24 ip4:192.0.2.0/24 ~all"
 	`)
-	r := resolver(b, s)
+	r := suites.Resolver(b, s)
 	q := ask(local4, "mx.example.org", "user@example.org")
 	if got := spf.Check(b.Context(), r, q); got.Code != spf.Pass || got.Terms != 2 {
 		b.Fatal(fmt.Sprint(got))

@@ -12,6 +12,7 @@ import (
 	"rmilter/internal/dns"
 	"rmilter/internal/dns/dnstest"
 	"rmilter/internal/spf"
+	"rmilter/test/suites"
 )
 
 // A maker makes records at random.
@@ -80,7 +81,7 @@ func TestOracle(t *testing.T) {
 		s.Remove("example.org", "TXT")
 		s.AddTXT("example.org", record)
 		ip := m.pick(local4, local4, local6, "198.51.100.1", "203.0.113.50")
-		res := resolver(t, s)
+		res := suites.Resolver(t, s)
 		got := spf.Check(t.Context(), res, ask(ip, "x.example", "user@example.org"))
 		want, err := blitiri.CheckHostWithSender(net.ParseIP(ip), "x.example", "user@example.org",
 			blitiri.WithResolver(dns.Net{Lookuper: res}), blitiri.WithContext(t.Context()))

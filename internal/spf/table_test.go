@@ -7,6 +7,7 @@ import (
 	"rmilter/internal/dns/dnstest"
 	"rmilter/internal/mail"
 	"rmilter/internal/spf"
+	"rmilter/test/suites"
 )
 
 const local4, local6 = "192.0.2.1", "2001:db8::1"
@@ -186,7 +187,7 @@ func TestRows(t *testing.T) {
 		t.Run(c.section+" "+c.record, func(t *testing.T) {
 			s.Remove("example.org", "TXT")
 			if c.record != "" {
-				s.AddTXT("example.org", cut255(c.record)...)
+				s.AddTXT("example.org", suites.Cut255(c.record)...)
 			}
 			ip, from := c.ip, c.from
 			if ip == "" {
@@ -195,7 +196,7 @@ func TestRows(t *testing.T) {
 			if from == "" {
 				from = "user@example.org"
 			}
-			got := spf.Check(t.Context(), resolver(t, s), ask(ip, "client.example.org", from))
+			got := spf.Check(t.Context(), suites.Resolver(t, s), ask(ip, "client.example.org", from))
 			explain := got.Explanation
 			if explain == "" {
 				explain = "-"
@@ -214,14 +215,6 @@ func TestRows(t *testing.T) {
 			}
 		})
 	}
-}
-
-func cut255(s string) []string {
-	var list []string
-	for len(s) > 255 {
-		list, s = append(list, s[:255]), s[255:]
-	}
-	return append(list, s)
 }
 
 // TestMacros expands the examples of RFC 7208, section 7.4.
@@ -257,7 +250,7 @@ func TestMacros(t *testing.T) {
 	} {
 		s.Remove("e.example", "TXT")
 		s.AddTXT("e.example", c.macro)
-		got := spf.Check(t.Context(), resolver(t, s), ask(c.ip, "mx.example.org", "strong-bad@"+domain))
+		got := spf.Check(t.Context(), suites.Resolver(t, s), ask(c.ip, "mx.example.org", "strong-bad@"+domain))
 		if got.Explanation != c.want {
 			t.Errorf("%s for %s: got %q, want %q", c.macro, c.ip, got.Explanation, c.want)
 		}
@@ -271,7 +264,7 @@ func TestIdentity(t *testing.T) {
 		mta.example.org A   192.0.2.1
 		example.org     TXT "v=spf1 -all"
 	`)
-	r := resolver(t, s)
+	r := suites.Resolver(t, s)
 	for _, c := range []struct {
 		name, helo, from string
 		want             string
@@ -313,7 +306,7 @@ func TestAnyone(t *testing.T) {
 	} {
 		s.Remove("example.org", "TXT")
 		s.AddTXT("example.org", record)
-		if got := spf.Check(t.Context(), resolver(t, s), ask(local4, "x", "u@example.org")); got.Anyone != want {
+		if got := spf.Check(t.Context(), suites.Resolver(t, s), ask(local4, "x", "u@example.org")); got.Anyone != want {
 			t.Errorf("%s: got %v, want %v (%v)", record, got.Anyone, want, got)
 		}
 	}

@@ -46,11 +46,14 @@ const maxEvidence = 100 // bytes of a message in one detail
 
 // shown makes evidence of a text from a message: short, and without characters that
 // would play tricks on those who read it.
-func shown(s string) string {
+func shown(s string) string { return shownTo(maxEvidence, s) }
+
+// shownTo is shown with a bound of its own.
+func shownTo(most int, s string) string {
 	more := ""
-	if len(s) > maxEvidence {
-		end := maxEvidence
-		for end > maxEvidence-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+	if len(s) > most {
+		end := most
+		for end > most-utf8.UTFMax && !utf8.RuneStart(s[end]) {
 			end--
 		}
 		s, more = s[:end], "…"

@@ -83,10 +83,14 @@ func spfSymbol(r *spf.Result) *scan.Symbol {
 	return spfNA
 }
 
-// maxVia bounds the steps to the mechanism that are shown.
-const maxVia = 10
+// Bounds of what is shown.
+const (
+	maxVia       = 10  // steps to the mechanism
+	maxExplained = 180 // bytes of the explanation; its link is at the end
+)
 
-// spfEvidence tells the domain, what decided, how it was reached, and the record.
+// spfEvidence tells the domain, what decided, how it was reached, the record, and what the
+// domain wants to have said of a failure (RFC 7208, section 6.2).
 func spfEvidence(r *spf.Result) []string {
 	var all []string
 	add := func(s string) {
@@ -103,6 +107,9 @@ func spfEvidence(r *spf.Result) []string {
 		add(step)
 	}
 	add(r.Record)
+	if r.Explanation != "" {
+		all = append(all, shownTo(maxExplained, "explanation: "+r.Explanation))
+	}
 	return all
 }
 

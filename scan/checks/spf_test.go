@@ -24,6 +24,8 @@ const spfZone = `
 	none.example     TXT something else
 	via.example      TXT v=spf1 include:pass.example -all
 	away.example     TXT v=spf1 redirect=fail.example
+	told.example     TXT v=spf1 -all exp=why.example
+	why.example      TXT %{i} may not send
 	lost.example     TXT v=spf1 include:down.example -all
 	down.example     TXT v=spf1 -all
 	mx.pass.example  TXT v=spf1 a -all
@@ -44,6 +46,7 @@ func TestSPF(t *testing.T) {
 		{"pass by include", from("via.example"), plainText, "R_SPF_ALLOW{via.example,+ip4:203.0.113.7,include:pass.example,v=spf1 include:pass.example -all}"},
 		{"fail", from("fail.example"), plainText, "R_SPF_FAIL{fail.example,-all,v=spf1 ip4:198.51.100.1 -all}"},
 		{"fail by redirect", from("away.example"), plainText, "R_SPF_FAIL{away.example,-all,redirect=fail.example,v=spf1 redirect=fail.example}"},
+		{"fail, explained", from("told.example"), plainText, "R_SPF_FAIL{told.example,-all,v=spf1 -all exp=why.example,explanation: 203.0.113.7 may not send}"},
 		{"softfail", from("soft.example"), plainText, "R_SPF_SOFTFAIL{soft.example,~all,v=spf1 ~all}"},
 		{"neutral", from("neutral.example"), plainText, "R_SPF_NEUTRAL{neutral.example,?all,v=spf1 ?all}"},
 		{"nothing matches", from("silent.example"), plainText, "R_SPF_NEUTRAL{silent.example,nothing in the record matches,v=spf1 a}"},

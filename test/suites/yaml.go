@@ -1,7 +1,9 @@
-package spf_test
+package suites
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,6 +39,20 @@ func readYAML(t testing.TB, text string) []map[string]any {
 	return docs
 }
 
+// text returns a scalar, "" for anything else.
+func text(v any) string {
+	s, _ := v.(string)
+	return s
+}
+
+// mapping returns a mapping, nil for anything else.
+func mapping(v any) map[string]any {
+	m, _ := v.(map[string]any)
+	return m
+}
+
+func sorted(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) }
+
 // skip goes to the next line with something in it.
 func (r *yamlReader) skip() {
 	for ; r.next < len(r.lines); r.next++ {
@@ -51,28 +67,7 @@ func indentOf(s string) int { return len(s) - len(strings.TrimLeft(s, " ")) }
 // block reads a mapping or list whose lines have this indent.
 func (r *yamlReader) block(indent int) (any, error) {
 	if strings.HasPrefix(strings.TrimSpace(r.lines[r.next]), "- ") {
-		var list []any
-		for r.skip(); r.next < len(r.lines) && indentOf(r.lines[r.next]) == indent; r.skip() {
-			line := r.lines[r.next]
-			item, ok := strings.CutPrefix(line[indent:], "- ")
-			if !ok {
-				break
-			}
-			if key, rest, ok := cutKey(strings.TrimSpace(item)); ok {
-				v, err := r.value(rest, indent+2)
-				if err != nil {
-					return nil, err
-				}
-				list = append(list, map[string]any{key: v})
-				continue
-			}
-			v, err := r.value(item, indent)
-			if err != nil {
-				return nil, err
-			}
-			list = append(list, v)
-		}
-		return list, nil
+		return r.list(indent)
 	}
 	m := map[string]any{}
 	for r.skip(); r.next < len(r.lines) && indentOf(r.lines[r.next]) == indent; r.skip() {
@@ -84,12 +79,33 @@ func (r *yamlReader) block(indent int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if m[key] != nil {
-			return nil, fmt.Errorf("key %q twice", key)
-		}
-		m[key] = v
+		m[key] = v // of two with one name the last counts, as YAML's usual readers have it
 	}
 	return m, nil
+}
+
+func (r *yamlReader) list(indent int) (list []any, err error) {
+	for r.skip(); r.next < len(r.lines) && indentOf(r.lines[r.next]) == indent; r.skip() {
+		item, ok := strings.CutPrefix(r.lines[r.next][indent:], "- ")
+		if !ok {
+			break
+		}
+		key, rest, ok := cutKey(strings.TrimSpace(item))
+		if !ok {
+			v, err := r.value(item, indent)
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, v)
+			continue
+		}
+		v, err := r.value(rest, indent+2)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, map[string]any{key: v})
+	}
+	return list, nil
 }
 
 // cutKey cuts "key: rest".
@@ -125,37 +141,55 @@ func (r *yamlReader) value(s string, indent int) (any, error) {
 		}
 		return "", nil
 	case s[0] == '|' || s[0] == '>':
-		glue := " "
-		if s[0] == '|' {
-			glue = "\n"
+		lines := r.deeper(indent)
+		switch {
+		case len(lines) == 0:
+			return "", nil
+		case s[0] == '>':
+			return strings.Join(lines, " "), nil
+		case strings.HasSuffix(s, "-"):
+			return strings.Join(lines, "\n"), nil
 		}
-		return strings.Join(r.deeper(indent), glue), nil
+		return strings.Join(lines, "\n") + "\n", nil
 	case s[0] == '[':
 		for !strings.HasSuffix(s, "]") {
 			more := r.deeper(indent)
 			if len(more) == 0 {
 				return nil, fmt.Errorf("list without end: %s", s)
 			}
-			s += " " + strings.Join(more, " ")
+			s += " " + strings.Join(trimmed(more), " ")
 		}
 		return flowList(s[1 : len(s)-1])
 	}
-	return scalar(strings.Join(append([]string{s}, r.deeper(indent)...), " "))
+	return scalar(strings.Join(append([]string{s}, trimmed(r.deeper(indent))...), " "))
 }
 
-// deeper takes the lines that are indented more.
+// deeper takes the lines that are indented more, without the indent of the first of
+// them, and without empty ones at the end.
 func (r *yamlReader) deeper(indent int) []string {
 	var lines []string
-	for r.next < len(r.lines) {
+	for depth := 0; r.next < len(r.lines); r.next++ {
 		line := r.lines[r.next]
-		if strings.TrimSpace(line) != "" && indentOf(line) <= indent {
-			break
+		if strings.TrimSpace(line) != "" {
+			if indentOf(line) <= indent {
+				break
+			}
+			if depth == 0 {
+				depth = indentOf(line)
+			}
 		}
-		lines = append(lines, strings.TrimSpace(line))
-		r.next++
+		lines = append(lines, line[min(indentOf(line), max(depth, indent)):])
 	}
-	for len(lines) > 0 && lines[len(lines)-1] == "" {
+	for len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) == "" {
 		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// trimmed takes the blanks off lines that are folded.
+func trimmed(lines []string) []string {
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
 	}
 	return lines
 }
