@@ -93,11 +93,18 @@ func (f *formatter) result(r Result) {
 	}
 }
 
+// What is escaped in comments and in quoted strings (RFC 5322, section 3.2.1). To make one
+// for each word would cost more than all the rest here.
+var (
+	inComment = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`)
+	inQuotes  = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+)
+
 // comment writes a comment, which may be folded between its words.
 func (f *formatter) comment(s string) {
 	words := strings.Fields(f.clean(s))
 	for i, w := range words {
-		w = strings.NewReplacer(`\`, `\\`, "(", `\(`, ")", `\)`).Replace(w)
+		w = inComment.Replace(w)
 		if i == 0 {
 			w = "(" + w
 		}
@@ -132,7 +139,7 @@ func (f *formatter) value(s string) string {
 	if s != "" && strings.IndexFunc(s, notToken) < 0 {
 		return s
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	return `"` + inQuotes.Replace(s) + `"`
 }
 
 // notToken tells whether a character is none of a token (RFC 2045, section 5.1).

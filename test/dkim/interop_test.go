@@ -27,7 +27,7 @@ func (z zone) TXT(_ context.Context, name string) ([]string, error) {
 }
 
 // verify has rmilter verify a message and returns the results of its signatures.
-func verify(t *testing.T, text []byte, z zone) []string {
+func verify(t testing.TB, text []byte, z zone) []string {
 	t.Helper()
 	m := mail.Parse(text, mail.Limits{})
 	v := dkim.NewVerifier(m.Header(), dkim.VerifyOptions{Now: time.Now()})
@@ -41,7 +41,7 @@ func verify(t *testing.T, text []byte, z zone) []string {
 }
 
 // sign has rmilter sign a message.
-func sign(t *testing.T, text []byte, k key, header, body dkim.Canon) []byte {
+func sign(t testing.TB, text []byte, k key, header, body dkim.Canon) []byte {
 	t.Helper()
 	s, err := dkim.NewSigner([]dkim.SigningKey{k.SigningKey}, dkim.SignOptions{Now: time.Now(), HeaderCanon: header, BodyCanon: body, CRLF: true})
 	if err != nil {

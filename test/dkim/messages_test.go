@@ -15,7 +15,7 @@ type message struct {
 	// smtp tells that MTAs hand it on as it is: they break long lines and take no header
 	// with 8-bit characters without SMTPUTF8, for example.
 	smtp bool
-	utf8 bool // needs SMTPUTF8
+	utf8 string // the sender in the envelope, for mail that needs SMTPUTF8
 }
 
 // text returns the message with CRLF.
@@ -54,7 +54,9 @@ func messages() []message {
 		{name: "blanks-at-the-end", header: head, body: "hello\n   \n", smtp: true},
 		{name: "odd-names", header: "FROM: joe@example.com\nto: alice@example.com\nsUBJECT:tight\nDate: Thu, 01 Jan 2026 12:00:00 +0000\nMessage-Id: <1@example.com>\nIn-Reply-To:\n", body: "hello\n"},
 		{name: "smtputf8", header: "From: J\u00f6rg <j\u00f6rg@example.com>\nTo: alice@example.com\nSubject: Gr\u00fc\u00dfe \u3053\n Welt\nDate: Thu, 01 Jan 2026 12:00:00 +0000\nMessage-ID: <1@example.com>\n" + mime8,
-			body: "Gr\u00fc\u00dfe\n", smtp: true, utf8: true},
+			body: "Gr\u00fc\u00dfe\n", smtp: true, utf8: "j\u00f6rg@example.com"},
+		{name: "smtputf8-domain", header: "From: \u6771\u4eac\n <j\u00f6rg@b\u00fccher.example.com>\nReply-To: \"J\u00f6rg,  again\" <j\u00f6rg@b\u00fccher.example.com>\nTo: alice@example.com\nSubject: \u3053\u3093\u306b\u3061\u306f\n\t\u4e16\u754c  \nDate: Thu, 01 Jan 2026 12:00:00 +0000\nMessage-ID: <2@b\u00fccher.example.com>\n" + mime8,
+			body: "\u3053\u3093\u306b\u3061\u306f\n", smtp: true, utf8: "j\u00f6rg@b\u00fccher.example.com"},
 		{name: "multipart", header: head + "MIME-Version: 1.0\nContent-Type: multipart/mixed;\n boundary=\"b\"\n", body: "preamble\n--b\n\none\n--b\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: base64\n\nAAECAw==\n--b--\n", smtp: true},
 		{name: "many-recipients", header: strings.Replace(head, "To: alice@example.com\n", "To: alice@example.com"+strings.Repeat(",\n\tbob@example.com", 200)+"\n", 1), body: "hello\n", smtp: true},
 		{name: "large", header: head, body: large.String(), large: true, smtp: true},

@@ -52,7 +52,7 @@ func (k key) algorithm() string { return k.Key.Type() + "-sha256" }
 const domain = "example.com"
 
 // newKeys makes a key of each kind.
-func newKeys(t *testing.T) []key {
+func newKeys(t testing.TB) []key {
 	t.Helper()
 	dir := t.TempDir()
 	rsa, err := dkim.GenerateRSA(2048)
@@ -85,7 +85,7 @@ func newKeys(t *testing.T) []key {
 	return keys
 }
 
-func write(t *testing.T, path string, data []byte) {
+func write(t testing.TB, path string, data []byte) {
 	t.Helper()
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func peers(t *testing.T, keys []key) []peer {
 		},
 		sign: func(t *testing.T, dir string, k key, header, body string) map[string]string {
 			conf := filepath.Join(t.TempDir(), "opendkim.conf")
-			write(t, conf, fmt.Appendf(nil, "Mode s\nInternalHosts 127.0.0.1\nRequireSafeKeys no\nDomain %s\nSelector %s\nKeyFile %s\nSignatureAlgorithm %s\nCanonicalization %s/%s\n",
+			write(t, conf, fmt.Appendf(nil, "Mode s\nSubDomains yes\nInternalHosts 127.0.0.1\nRequireSafeKeys no\nDomain %s\nSelector %s\nKeyFile %s\nSignatureAlgorithm %s\nCanonicalization %s/%s\n",
 				k.Domain, k.Selector, k.path, k.algorithm(), header, body))
 			return ask(t, "sh", "peers/opendkim.sh", "sign", dir, conf)
 		},

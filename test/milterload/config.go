@@ -18,6 +18,7 @@ import (
 type config struct {
 	network, addr string
 	dir           string
+	write         string
 	corpus        int
 	conns         int
 	count         int
@@ -55,6 +56,7 @@ func parse(args []string, errOut io.Writer) (*config, error) {
 	addr := fs.String("addr", "127.0.0.1:9900", "the milter: HOST:PORT, inet:PORT@HOST, inet6:PORT@HOST, unix:PATH or PATH; loopback only")
 	fs.StringVar(&c.dir, "dir", "", "folder of messages (*.eml, with folders below it) or one message; without it messages are generated")
 	fs.IntVar(&c.corpus, "corpus", 500, "how many different messages to generate")
+	fs.StringVar(&c.write, "write", "", "write the messages to this folder, as files for -dir, instead of sending them")
 	fs.IntVar(&c.conns, "c", 8, "connections at once")
 	fs.IntVar(&c.count, "n", 1000, "messages in all; 0: as many as -d allows")
 	fs.DurationVar(&c.limit, "d", 10*time.Minute, "longest time")

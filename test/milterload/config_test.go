@@ -155,3 +155,28 @@ func TestPercentiles(t *testing.T) {
 		t.Errorf("got %v of nothing", got)
 	}
 }
+
+// TestWrite writes generated messages and reads them again.
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	var errOut bytes.Buffer
+	if exit := run(t.Context(), []string{"-write", dir, "-corpus", "12", "-seed", "7"}, io.Discard, &errOut); exit != 0 {
+		t.Fatalf("exit %d: %s", exit, &errOut)
+	}
+	want, err := (&config{corpus: 12, seed: 7}).messages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := (&config{dir: dir}).messages()
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("got %d messages, error %v, want %d", len(got), err, len(want))
+	}
+	for i := range got {
+		if got[i].from != want[i].from || got[i].size != want[i].size {
+			t.Errorf("%s: got %d bytes from %s, want %d from %s", got[i].name, got[i].size, got[i].from, want[i].size, want[i].from)
+		}
+	}
+	if exit := run(t.Context(), []string{"-write", filepath.Join(dir, "none")}, io.Discard, &errOut); exit != 2 {
+		t.Errorf("folder that isn't there: exit %d, want 2", exit)
+	}
+}

@@ -74,3 +74,13 @@ func (c *config) messages() ([]letter, error) {
 	}
 	return out, nil
 }
+
+// save writes messages to a folder, from where messages reads them again.
+func save(dir string, letters []letter) error {
+	for i, l := range letters {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%05d.eml", i)), l.message.Bytes(), 0o600); err != nil {
+			return fmt.Errorf("-write: %w", err)
+		}
+	}
+	return nil
+}

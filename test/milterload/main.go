@@ -37,6 +37,13 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 		fmt.Fprintln(errOut, "milterload:", err)
 		return 2
 	}
+	if conf.write != "" {
+		if err := save(conf.write, messages); err != nil {
+			fmt.Fprintln(errOut, "milterload:", err)
+			return 2
+		}
+		return 0
+	}
 	l := &load{config: conf, corpus: messages}
 	if conf.results != "" {
 		f, err := os.Create(conf.results)
