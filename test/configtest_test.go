@@ -151,7 +151,12 @@ func TestConfigtest(t *testing.T) {
 	etc := p.Config()
 	c := newTool(t)
 	conf := fmt.Sprintf("bind_socket = inet:%d@127.0.0.1;\nhostname = mail.example.com;\nmax_size = 50M;\n", port)
-	fine := c.config(conf)
+	// As the daemon's folder is: of nobody else's business.
+	data := filepath.Join(t.TempDir(), "data")
+	if err := os.MkdirAll(filepath.Join(data, "lists"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	fine := c.config(conf + "data_dir = \"" + data + "\";\n")
 
 	for name, as := range map[string]*syscall.Credential{"root": nil, "an ordinary user": ordinary(t)} {
 		r, code := c.run(as, "-c", fine, "--postfix", etc, "--strict")

@@ -50,7 +50,8 @@ func (a *app) configtestCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "configtest",
 		Short: "Test the configuration, and what Postfix says about it; exit code 0 fine, 1 faults, 2 warnings with --strict",
-		Long: `configtest reads the configuration as the daemon would and tells every fault and warning.
+		Long: `configtest reads the configuration as the daemon would, and the rules, lists and signing
+keys that it names, and tells every fault and warning.
 Where there is a Postfix it compares that with its main.cf and master.cf: who asks rmilter,
 with which time limits, and whose mail is ours. It needs neither the daemon nor root.`,
 		Args: cobra.NoArgs,
@@ -70,6 +71,11 @@ func configFlag(c *cobra.Command, path *string) {
 
 func (a *app) configtest(ctx context.Context, o configtest) error {
 	conf, remarks, err := config.Load(o.path, config.Options{})
+	if err == nil {
+		var more []ucl.Diagnostic
+		more, err = conf.Usable()
+		remarks = append(remarks, more...)
+	}
 	t := tested{Success: err == nil, Config: o.path}
 	t.Faults, t.Warnings, t.Notices = ucl.Texts(ucl.Faults(err), ucl.Fault), ucl.Texts(remarks, ucl.Warning), ucl.Texts(remarks, ucl.Notice)
 	warnings := len(t.Warnings)

@@ -145,6 +145,45 @@ func TestConfigtestFaults(t *testing.T) {
 	}
 }
 
+// TestConfigtestFiles wants what the configuration names to be read: rules, lists and
+// signing keys, as the daemon's start does.
+func TestConfigtestFiles(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"rules.conf": "nonsense {\n", "key": "no key\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	key := func(name string) string {
+		return fmt.Sprintf("dkim { domain { domain = \"example.com\"; selector = \"s\"; key = %q; } }\n", filepath.Join(dir, name))
+	}
+	env := fakePostconf(t, postfix)
+	for _, c := range []struct {
+		conf string
+		code int // with --strict
+		want []string
+	}{
+		{key("key"), exitFaults, []string{"dkim: " + dir + "/key: "}},
+		{key("gone"), exitStrict, []string{"warning: a signing key can't be used reason=\"dkim: " + dir + "/gone: there is no such file", "configuration is fine"}},
+		{"rule_files = \"" + dir + "/rules.conf\";\n" + key("key"), exitFaults, []string{dir + "/rules.conf:1:", "dkim: " + dir + "/key: "}},
+		{"data_dir = \"" + dir + "\";\n", 0, []string{"configuration is fine"}},
+	} {
+		path := writeConfig(t, fine+c.conf)
+		got := call(noStdin(t), env, "configtest", "-c", path, "--strict")
+		if got.code != c.code || got.stderr != "" {
+			t.Errorf("%s: got code %d and %q, want %d", c.conf, got.code, got.stderr, c.code)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(got.stdout, want) {
+				t.Errorf("%s: lacks %q:\n%s", c.conf, want, got.stdout)
+			}
+		}
+		if got.code == exitFaults && strings.Contains(got.stdout, "fine") {
+			t.Errorf("%s: faults, and the configuration is fine:\n%s", c.conf, got.stdout)
+		}
+	}
+}
+
 // TestConfigtestStrict wants warnings about rmilter's own configuration to count.
 func TestConfigtestStrict(t *testing.T) {
 	path := writeConfig(t, fine+"use_dcc = yes;\n")

@@ -36,6 +36,7 @@ func renderStatus(s metrics.Status) string {
 		line(label, storeParts(&s.Stores[i], len(s.Stores) > 1, s.Time)...)
 		label = ""
 	}
+	line("dns", dnsParts(&s.DNS, s.Time)...)
 	line("greylist", greylistParts(s)...)
 	line("limits", limitParts(s.Today.Limited)...)
 	line("replies", countText(s.Today.Replies.Recognised, "recognised"), countText(s.Today.Replies.Stored, "of ours stored"))
@@ -159,6 +160,9 @@ func problemText(p metrics.Problem, now time.Time) string {
 	return text
 }
 
+// maxDown bounds the servers of the DNS that are listed as being down.
+const maxDown = 4
+
 // maxOverLimit bounds the users that are listed.
 const maxOverLimit = 20
 
@@ -189,6 +193,33 @@ func storeParts(s *metrics.Store, several bool, now time.Time) []string {
 		outage = fmt.Sprintf("last outage %s for %s", clock(s.LastOutage, now), seconds(s.LastLasted))
 	}
 	return []string{joinParts(" ", printable(s.Kind, 20), printable(s.Address, 200), use, state), latency, countText(s.Keys, "records"), countText((s.Size+mega-1)/mega, "MB on disk"), outage}
+}
+
+// dnsParts tells how the resolver does, and names the servers that don't answer.
+func dnsParts(d *metrics.DNS, now time.Time) []string {
+	latency, servers := "", ""
+	if d.Latency > 0 {
+		latency = "median " + milliseconds(d.Latency)
+	}
+	var down []string
+	for _, s := range d.Servers {
+		if s.Up {
+			continue
+		}
+		text := printable(s.Address, 100) + " DOWN"
+		if !s.Since.IsZero() {
+			text += " since " + clock(s.Since, now)
+		}
+		down = append(down, text)
+	}
+	if n := len(d.Servers); n > 0 {
+		servers = fmt.Sprintf("%d of %d servers up", n-len(down), n)
+	}
+	if n := len(down); n > maxDown {
+		down = append(down[:maxDown], fmt.Sprintf("and %d more", n-maxDown))
+	}
+	return []string{countText(d.Lookups, "lookups"), countText(d.Cached, "from cache"), countText(d.Stale, "stale"), countText(d.Failures, "failed"),
+		countText(d.Queries, "queries"), latency, joinParts("  ", append([]string{servers}, down...)...)}
 }
 
 // seconds shows a time in whole seconds.

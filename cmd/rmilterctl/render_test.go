@@ -49,6 +49,10 @@ func exampleStatus() metrics.Status {
 			For: []string{"main", "grey", "white", "limits", "ids", "spam", "copy"}, Kind: "redis", Address: "127.0.0.1:6379",
 			State: "connection refused", Since: day(6, 0), LastOutage: day(2, 10), LastLasted: 94.6, Latency: 0.4,
 		}},
+		DNS: metrics.DNS{
+			Lookups: 31204, Cached: 24011, Stale: 12, Failures: 7, Queries: 7804, Latency: 11.6,
+			Servers: []metrics.DNSServer{{Address: "127.0.0.1:53", Up: true}, {Address: "192.0.2.53:53", Since: day(8, 40)}},
+		},
 		Waiting:   402,
 		OverLimit: []metrics.OverLimit{{User: "joe@example.com", Since: day(7, 30), Last: day(8, 59), Refused: 12}},
 		Problems: []metrics.Problem{{
@@ -121,7 +125,7 @@ func TestRenderStatus(t *testing.T) {
 			"today       0 messages   in 0   ours 0",
 			"scan        deadline hit 0   failed checks 0   panics 0",
 			"problems    none",
-		}, []string{"listeners", "verdicts", "restart", "state", "greylist", "limits", "replies", "published", "over limit"}},
+		}, []string{"listeners", "verdicts", "restart", "state", "dns", "greylist", "limits", "replies", "published", "over limit"}},
 		{"the embedded store", func(s *metrics.Status) {
 			s.Stores = []metrics.Store{{For: []string{"main"}, Kind: "embedded", Address: "/var/lib/rmilter/store", State: "ok", Since: day(5, 0), Latency: 0.0312, Keys: 81204, Size: 12<<20 + 7}}
 			s.Today.Published = 1234
@@ -129,6 +133,15 @@ func TestRenderStatus(t *testing.T) {
 			"state       embedded /var/lib/rmilter/store ok   median 0.031 ms   81,204 records   13 MB on disk",
 			"published   1,234 messages",
 		}, nil},
+		{"resolvers that answer", func(s *metrics.Status) {
+			s.DNS = metrics.DNS{Lookups: 3, Queries: 3, Latency: 0.31, Servers: []metrics.DNSServer{{Address: "127.0.0.1:53", Up: true}}}
+		}, []string{"dns         3 lookups   3 queries   median 0.31 ms   1 of 1 servers up"}, nil},
+		{"many resolvers that don't", func(s *metrics.Status) {
+			s.DNS = metrics.DNS{}
+			for i := range 7 {
+				s.DNS.Servers = append(s.DNS.Servers, metrics.DNSServer{Address: fmt.Sprintf("192.0.2.%d:53\n", i)})
+			}
+		}, []string{"dns         0 of 7 servers up  192.0.2.0:53? DOWN  192.0.2.1:53? DOWN  192.0.2.2:53? DOWN  192.0.2.3:53? DOWN  and 3 more"}, nil},
 		{"several stores", func(s *metrics.Status) {
 			s.Stores = []metrics.Store{
 				{For: []string{"main", "ids"}, Kind: "redis", Address: "192.0.2.1:6379", State: "ok", LastOutage: day(2, 10).AddDate(0, 0, -1), LastLasted: 7200},
@@ -259,7 +272,7 @@ func FuzzStatus(f *testing.F) {
 		if line := strings.TrimSuffix(strings.ReplaceAll(got, "\n", ""), "\n"); printable(line, len(line)) != line {
 			t.Errorf("not printable: %q", got)
 		}
-		if want := 11 + max(1, len(s.Problems)) + len(s.Stores) + min(len(s.OverLimit), maxOverLimit+1); strings.Count(got, "\n") > want {
+		if want := 12 + max(1, len(s.Problems)) + len(s.Stores) + min(len(s.OverLimit), maxOverLimit+1); strings.Count(got, "\n") > want {
 			t.Errorf("got %d lines, want at most %d: %q", strings.Count(got, "\n"), want, got)
 		}
 	})

@@ -13,6 +13,7 @@ type screenLine struct {
 	options string // names, separated by blanks
 	comment string
 	as      shownAs
+	text    string // in place of options: the line of a block that has no defaults, commented out
 }
 
 // shownAs says how a line of the first screen stands there.
@@ -27,18 +28,20 @@ const (
 // screen returns the options which most people want to see.
 func screen() []screenLine {
 	return []screenLine{
-		{"", "bind_socket", "or unix:PATH, inet6:…, fd:N", inForce},
-		{"", "dry_run", "first week: compute and log, change nothing", off},
-		{"", "our_networks", "your mynetworks: never marked", inForce},
-		{"", "trusted_relays", "backup MX, forwarders: marked, never rejected", off},
-		{"", "recipient_delimiter", "", inForce},
-		{"", "max_size", "", inForce},
-		{"actions", "greylist add_header reject", "rewrite_subject: off", inForce},
-		{"redis", "servers", "absent: own store in data_dir (one MX only)", off},
-		{"", "data_dir", "", inForce},
-		{"greylisting", "enable timeout expire expire_white", "", inForce},
-		{"limits", "user", "stolen accounts; rmilter's five buckets: see below", advised},
-		{`worker "controller"`, "bind_socket", "for rmilterctl and monitoring", inForce},
+		{options: "bind_socket", comment: "or unix:PATH, inet6:…, fd:N"},
+		{options: "dry_run", comment: "first week: compute and log, change nothing", as: off},
+		{options: "our_networks", comment: "your mynetworks: signed, never marked"},
+		{options: "trusted_relays", comment: "backup MX, forwarders: marked, never rejected", as: off},
+		{options: "recipient_delimiter"},
+		{options: "max_size"},
+		{section: "actions", options: "greylist add_header reject", comment: "rewrite_subject: off"},
+		{section: "redis", options: "servers", comment: "absent: own store in data_dir (one MX only)", as: off},
+		{options: "data_dir"},
+		{section: "dns", options: "nameserver", comment: "your own resolver; absent: those of resolv.conf", as: off},
+		{section: "greylisting", options: "enable timeout expire expire_white"},
+		{section: "limits", options: "user", comment: "stolen accounts; rmilter's five buckets: see below", as: advised},
+		{text: `dkim { domain { domain = "*"; selector = "dkim"; key = "/etc/dkim"; } }`, comment: "see rmilterctl dkim_keygen", as: off},
+		{section: `worker "controller"`, options: "bind_socket", comment: "for rmilterctl and monitoring"},
 	}
 }
 
@@ -104,6 +107,9 @@ func (c *Config) screenLine(line screenLine) string {
 	text := strings.Join(parts, " ")
 	if line.section != "" {
 		text = fmt.Sprintf("%s { %s }", line.section, text)
+	}
+	if line.text != "" {
+		text = line.text
 	}
 	if line.as == off {
 		text = "# " + text

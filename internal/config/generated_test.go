@@ -126,6 +126,32 @@ func TestExample(t *testing.T) {
 	}
 }
 
+// TestExampleScreen takes the comment signs off the lines of the first screen: each is
+// valid, and the one for DKIM is what docs/signing.md tells to write.
+func TestExampleScreen(t *testing.T) {
+	_, screen, _ := strings.Cut(Example(), "ORIGINATING\n")
+	screen, _, _ = strings.Cut(screen, "\n\n")
+	if n := strings.Count(screen, "\n# "); n != 5 {
+		t.Errorf("%d lines are commented out, want 5:\n%s", n, screen)
+	}
+	c := mustLoad(t, regexp.MustCompile(`(?m)^# `).ReplaceAllString(screen, "")+"\n")
+	if d := c.DKIM.Domains; len(d) != 1 || d[0].Domain != "*" || d[0].Selector != "dkim" || d[0].Key != "/etc/dkim" {
+		t.Errorf("got the domains %+v, want *, dkim, /etc/dkim", d)
+	}
+	if len(c.DNS.Nameservers) == 0 || !c.Redis.KeepsState() || !bool(c.Filter.DryRun) {
+		t.Errorf("got %v, %v and %v, want servers, servers and a dry run", c.DNS.Nameservers, c.Redis.Servers, c.Filter.DryRun)
+	}
+	guide, err := os.ReadFile("../../docs/signing.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range strings.Split(screen, "\n") {
+		if line, ok := strings.CutPrefix(line, "# dkim"); ok && !strings.Contains(string(guide), "\ndkim"+line[:strings.Index(line, " #")]+"\n") {
+			t.Errorf("docs/signing.md lacks dkim%s", line)
+		}
+	}
+}
+
 // uncomment takes the comment signs off the options of an example, but not off the
 // sentences.
 func uncomment(example string) string {

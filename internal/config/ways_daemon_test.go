@@ -91,7 +91,8 @@ func moveCase(t *testing.T, c *testCase) string {
 	for _, f := range c.files {
 		all += f.text
 	}
-	own := "control_socket = \"" + dir + "/run/control.sock\"; log = stderr; data_dir = \"" + dir + "/var/lib/rmilter\";\n"
+	own := "control_socket = \"" + dir + "/run/control.sock\"; log = stderr; data_dir = \"" + dir + "/var/lib/rmilter\";\n" +
+		"dns { nameserver = \"127.0.0.1:9\"; }\n" // none of the machine's
 	if !strings.Contains(all, "bind_socket") {
 		own += "bind_socket = inet:0@127.0.0.1;\n"
 	}

@@ -50,6 +50,7 @@ func (r *Resolver) exchange(ctx context.Context, s *server, q question) (*reply,
 // answered notes an answer of a server that was asked at a time.
 func (r *Resolver) answered(s *server, began time.Time) {
 	now := r.env.Now()
+	r.count.latency.add(now.Sub(began))
 	if out := s.answered(now, now.Sub(began)); out > 0 {
 		r.env.Log.Info("DNS server answers again", "server", s.addr.String(), "after", out.Round(time.Second).String())
 	}

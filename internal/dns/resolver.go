@@ -277,6 +277,15 @@ func (r *Resolver) Lookup(ctx context.Context, name string, t Type) (Answer, err
 // lookup is Lookup that ends when over is closed, too.
 func (r *Resolver) lookup(ctx context.Context, name string, t Type, over <-chan struct{}) (Answer, error) {
 	r.count.lookups.Add(1)
+	a, err := r.find(ctx, name, t, over)
+	if e, ok := err.(*Error); ok && e.Temporary() && e.Kind != Canceled {
+		r.count.unanswered.Add(1)
+	}
+	return a, err
+}
+
+// find is lookup without its count.
+func (r *Resolver) find(ctx context.Context, name string, t Type, over <-chan struct{}) (Answer, error) {
 	normal, ok := Normalize(name)
 	if !ok || !t.known() {
 		return Answer{Name: name, Type: t}, &Error{Name: name, Type: t, Kind: BadName}

@@ -22,7 +22,7 @@ type server struct {
 	left  atomic.Bool // no configuration has it any more
 
 	queries, answers, timeouts, failures atomic.Int64
-	latency                              atomic.Int64 // of its last answers, smoothed; nanoseconds
+	latency                              recent
 
 	mu    sync.Mutex
 	row   int       // failures since the last answer
@@ -54,11 +54,7 @@ func (s *server) failed(now time.Time) bool {
 // it had been out if the log was told so, otherwise 0.
 func (s *server) answered(now time.Time, took time.Duration) time.Duration {
 	s.answers.Add(1)
-	old := s.latency.Load()
-	if old == 0 {
-		old = int64(took)
-	}
-	s.latency.Store(old + (int64(took)-old)/8)
+	s.latency.add(took)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	told, out := s.told, now.Sub(s.since)

@@ -124,7 +124,7 @@ func (f *Figures) Clear(id string) (time.Duration, bool) {
 }
 
 // Snapshot returns all that the figures know. The caller, to whom it belongs,
-// fills in Hostname, Config, Listeners, Stores and OverLimit.
+// fills in Hostname, Config, Listeners, Stores, DNS and OverLimit.
 func (f *Figures) Snapshot() Status {
 	now := f.now()
 	s := Status{
@@ -135,6 +135,7 @@ func (f *Figures) Snapshot() Status {
 		Uptime:    max(0, int64(now.Sub(f.started)/time.Second)),
 		Listeners: []Listener{},
 		Stores:    []Store{},
+		DNS:       DNS{Servers: []DNSServer{}},
 		OverLimit: []OverLimit{},
 		Waiting:   f.waiting.read(now),
 		Sessions:  Sessions{Open: f.open.Load(), Max: f.maxOpen.Load(), InScan: f.inScan.Load()},

@@ -81,7 +81,8 @@ func TestCounting(t *testing.T) {
 	want := Status{
 		Version: Version, State: OK,
 		Time: c.now(), Started: c.now().Add(-90 * time.Minute), Uptime: 5400,
-		Listeners: []Listener{}, Stores: []Store{}, OverLimit: []OverLimit{}, Waiting: 1,
+		Listeners: []Listener{}, Stores: []Store{},
+		DNS: DNS{Servers: []DNSServer{}}, OverLimit: []OverLimit{}, Waiting: 1,
 		Sessions: Sessions{Open: 2, Max: 2000, InScan: 1},
 		Spool:    Spool{Used: 3000, Limit: 256 << 20},
 		Today:    counted, Total: counted,
@@ -265,6 +266,13 @@ func TestStatusJSON(t *testing.T) {
 			For: []string{"main", "grey"}, Kind: "redis", Address: "127.0.0.1:6379", State: "connection refused", Since: at,
 			LastOutage: at.Add(-time.Hour), LastLasted: 94.6, Latency: 0.44, Keys: 81204, Size: 12 << 20,
 		}},
+		DNS: DNS{
+			Lookups: 9, Cached: 4, Stale: 1, Failures: 2, Queries: 5, Latency: 1.25,
+			Servers: []DNSServer{
+				{Address: "127.0.0.1:53", Up: true, Queries: 4, Answers: 4, Latency: 1.25},
+				{Address: "192.0.2.53:530", Zones: []string{"list.example"}, Since: at, Queries: 1, Failures: 1},
+			},
+		},
 		Waiting:   2,
 		OverLimit: []OverLimit{{User: "joe@example.com", Since: at.Add(-time.Hour), Last: at, Refused: 4}},
 		Problems:  []Problem{{ID: "store", Severity: Degraded, Text: "store refused", Effect: "no limits", Since: at}},

@@ -22,6 +22,7 @@ func OpenMetrics(s *Status) []byte {
 	e.traffic(s)
 	e.state(s)
 	e.stores(s.Stores)
+	e.dns(&s.DNS)
 	e.family("rmilter_problem", "gauge", "Something that keeps the daemon from doing all of its work.")
 	for _, p := range s.Problems {
 		e.sample("rmilter_problem", 1, "id", p.ID, "severity", string(p.Severity))
@@ -156,4 +157,24 @@ func (e *exposition) stores(list []Store) {
 	each("rmilter_store_last_outage_seconds", "How long it lasted.", func(s *Store) float64 { return s.LastLasted })
 	each("rmilter_store_keys", "About how many records there are.", func(s *Store) float64 { return float64(max(s.Keys, 0)) })
 	each("rmilter_store_bytes", "Size on disk.", func(s *Store) float64 { return float64(max(s.Size, 0)) })
+}
+
+func (e *exposition) dns(d *DNS) {
+	e.counter("rmilter_dns_lookups", "Names that checks asked for.", d.Lookups)
+	e.counter("rmilter_dns_cached", "Lookups that were answered from memory.", d.Cached)
+	e.counter("rmilter_dns_stale", "Lookups that were answered by what had expired.", d.Stale)
+	e.counter("rmilter_dns_failures", "Lookups without an answer: temperror.", d.Failures)
+	e.counter("rmilter_dns_queries", "Packets to DNS servers.", d.Queries)
+	e.gauge("rmilter_dns_latency_seconds", "Median of what servers took for their last answers.", seconds(d.Latency))
+	each := func(name, suffix, kind, help string, value func(*DNSServer) float64) {
+		e.family(name, kind, help)
+		for i := range d.Servers {
+			e.sample(name+suffix, value(&d.Servers[i]), "server", d.Servers[i].Address)
+		}
+	}
+	each("rmilter_dns_server_up", "", "gauge", "Whether a server answers: 0 while it is asked last.", func(s *DNSServer) float64 { return float64(b2i(s.Up)) })
+	each("rmilter_dns_server_latency_seconds", "", "gauge", "Median of its last answers.", func(s *DNSServer) float64 { return seconds(s.Latency) })
+	each("rmilter_dns_server_queries", "_total", "counter", "Packets to it.", func(s *DNSServer) float64 { return float64(s.Queries) })
+	each("rmilter_dns_server_answers", "_total", "counter", "Its answers.", func(s *DNSServer) float64 { return float64(s.Answers) })
+	each("rmilter_dns_server_failures", "_total", "counter", "Times that it was too slow, couldn't be reached, or gave no answer that can be read.", func(s *DNSServer) float64 { return float64(s.Failures) })
 }

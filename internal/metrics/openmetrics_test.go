@@ -168,6 +168,13 @@ func fullStatus() *Status {
 			{For: []string{"main", "ids"}, Kind: "redis", Address: "192.0.2.1:6379", State: "ok", Latency: 0.119},
 			{For: []string{"grey", "white"}, Kind: "redis", Address: hostile, State: "connection refused", Since: at, LastOutage: at.Add(-time.Hour), LastLasted: 94.6, Keys: -1, Size: -1},
 		},
+		DNS: DNS{
+			Lookups: 30, Cached: 21, Stale: 22, Failures: 23, Queries: 24, Latency: 1.25,
+			Servers: []DNSServer{
+				{Address: "192.0.2.53:53", Up: true, Queries: 25, Answers: 26, Failures: 27, Latency: 0.5},
+				{Address: "[2001:db8::53]:530", Zones: []string{"list.example"}, Since: at},
+			},
+		},
 		Waiting:   19,
 		OverLimit: []OverLimit{{User: "joe@example.com", Since: at, Last: at, Refused: 4}},
 		Problems: []Problem{
@@ -241,6 +248,18 @@ func TestOpenMetrics(t *testing.T) {
 		{"rmilter_store_last_outage_seconds", []string{"store", "grey,white"}, 94.6},
 		{"rmilter_store_last_outage_time_seconds", []string{"store", "main,ids"}, 0},
 		{"rmilter_store_keys", []string{"store", "grey,white"}, 0},
+		{"rmilter_dns_lookups_total", nil, 30},
+		{"rmilter_dns_cached_total", nil, 21},
+		{"rmilter_dns_stale_total", nil, 22},
+		{"rmilter_dns_failures_total", nil, 23},
+		{"rmilter_dns_queries_total", nil, 24},
+		{"rmilter_dns_latency_seconds", nil, 0.00125},
+		{"rmilter_dns_server_up", []string{"server", "192.0.2.53:53"}, 1},
+		{"rmilter_dns_server_up", []string{"server", "[2001:db8::53]:530"}, 0},
+		{"rmilter_dns_server_queries_total", []string{"server", "192.0.2.53:53"}, 25},
+		{"rmilter_dns_server_answers_total", []string{"server", "192.0.2.53:53"}, 26},
+		{"rmilter_dns_server_failures_total", []string{"server", "192.0.2.53:53"}, 27},
+		{"rmilter_dns_server_latency_seconds", []string{"server", "192.0.2.53:53"}, 0.0005},
 		{"rmilter_problem", []string{"id", clean, "severity", "not filtering"}, 1},
 	} {
 		if got := value(tt.metric, tt.labels...); got != tt.want {
@@ -277,7 +296,7 @@ func FuzzOpenMetrics(f *testing.F) {
 	f.Add(`\n`, int64(1<<62))
 	f.Fuzz(func(t *testing.T, label string, n int64) {
 		s := &Status{State: OK, Total: Counts{Verdicts: map[string]int64{label: max(n, 0)}, Limited: map[string]int64{label: max(n, 0)}},
-			Stores: []Store{{Kind: label, Address: label, State: label, Size: n}}, Problems: []Problem{{ID: label}}, Waiting: n}
+			Stores: []Store{{Kind: label, Address: label, State: label, Size: n}}, DNS: DNS{Lookups: max(n, 0), Servers: []DNSServer{{Address: label}}}, Problems: []Problem{{ID: label}}, Waiting: n}
 		families, err := parseOpenMetrics(string(OpenMetrics(s)))
 		if err != nil {
 			t.Fatal(err)

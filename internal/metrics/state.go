@@ -34,6 +34,31 @@ type Store struct {
 	Size       int64     `json:"size,omitempty"` // bytes on disk
 }
 
+// DNS are the figures of the resolver since the start. Lookups that are neither Cached nor
+// Stale nor Failures were answered by servers, some of them together with others of the same
+// name. A failure that is remembered counts as Cached, too.
+type DNS struct {
+	Lookups  int64       `json:"lookups"`    // names that checks asked for
+	Cached   int64       `json:"cached"`     // of them answered from memory
+	Stale    int64       `json:"stale"`      // of them answered by what had expired, as no server answered in time
+	Failures int64       `json:"failures"`   // of them without an answer: temperror
+	Queries  int64       `json:"queries"`    // packets to servers
+	Latency  float64     `json:"latency_ms"` // median of what servers took for their last answers; 0 unknown
+	Servers  []DNSServer `json:"servers"`    // by address; never null
+}
+
+// A DNSServer is one that the resolver asks.
+type DNSServer struct {
+	Address  string    `json:"address"`         // with its port
+	Zones    []string  `json:"zones,omitempty"` // that it is asked for; none for all others
+	Up       bool      `json:"up"`              // it answers; otherwise it is asked last
+	Since    time.Time `json:"since,omitzero"`  // since when it doesn't
+	Queries  int64     `json:"queries"`         // packets to it
+	Answers  int64     `json:"answers"`         // to them
+	Failures int64     `json:"failures"`        // times that it was too slow, couldn't be reached, or gave no answer that can be read
+	Latency  float64   `json:"latency_ms"`      // median of its last answers; 0 unknown
+}
+
 // An OverLimit is a user of ours who has sent more than he may.
 type OverLimit struct {
 	User    string    `json:"user"`

@@ -31,6 +31,7 @@ type Status struct {
 	Today     Counts     `json:"today"`         // since local midnight, or since the start if that was later
 	Total     Counts     `json:"total"`         // since the start
 	Stores    []Store    `json:"stores"`        // what keeps state
+	DNS       DNS        `json:"dns"`           // of the resolver, since the start
 	Problems  []Problem  `json:"problems"`      // the worst first, then the oldest; empty when all is well
 
 	// Waiting is about how many messages greylisting deferred within a day, by this

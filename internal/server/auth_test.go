@@ -157,3 +157,18 @@ func TestOurMailIsNotAuthenticated(t *testing.T) {
 		t.Errorf("%d questions were asked: %v, want none", n, w.names.Asked())
 	}
 }
+
+// TestStatusOfDNS wants the resolver's figures in the status.
+func TestStatusOfDNS(t *testing.T) {
+	w := newWorld(t, "actions { greylist = off; }\n", false)
+	if d := w.status().DNS; d.Lookups != 0 || len(d.Servers) != 1 || !d.Servers[0].Up || d.Servers[0].Address != w.names.Addr().String() {
+		t.Errorf("before any mail: got %+v, want one server that is up", d)
+	}
+	for range 2 {
+		w.stranger().accepted(w.letter("joe@sender.example", "alice@example.com", "hello"))
+	}
+	asked := int64(w.names.Queries("", ""))
+	if d := w.status().DNS; asked == 0 || d.Queries != asked || d.Servers[0].Answers != asked || d.Lookups <= d.Cached || d.Cached == 0 || d.Failures != 0 {
+		t.Errorf("after two messages: got %+v, want %d queries, answers in the cache and no failure", d, asked)
+	}
+}

@@ -22,6 +22,19 @@ func (d *daemon) openResolver(c *config.Config) (err error) {
 	return err
 }
 
+// dnsStatus tells how the resolver does.
+func (d *daemon) dnsStatus() metrics.DNS {
+	milliseconds := func(t time.Duration) float64 { return float64(t.Microseconds()) / 1000 }
+	stats := d.env.DNS.Stats()
+	m := metrics.DNS{Lookups: stats.Lookups, Cached: stats.Hits, Stale: stats.Stale, Failures: stats.Unanswered,
+		Queries: stats.Queries, Latency: milliseconds(stats.Latency), Servers: []metrics.DNSServer{}}
+	for _, s := range stats.Servers {
+		m.Servers = append(m.Servers, metrics.DNSServer{Address: s.Address.String(), Zones: s.Zones, Up: !s.Out, Since: s.Since,
+			Queries: s.Queries, Answers: s.Answers, Failures: s.Timeouts + s.Failures, Latency: milliseconds(s.Latency)})
+	}
+	return m
+}
+
 // checkDNS tells which resolvers don't answer.
 func (d *daemon) checkDNS() {
 	var out []string

@@ -25,9 +25,6 @@ type reloadState struct {
 	restart []string  // options that wait for a restart
 }
 
-// unknownSymbols is said of names that have a weight and that nothing reports.
-const unknownSymbols = "symbols that no check reports have a weight, which has no effect"
-
 // newFilter builds the Filter of a configuration.
 func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
 	engine, err := scan.NewEngine(c.Scan, scanEnv(c, d.started, d.log))
@@ -35,7 +32,7 @@ func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
 		return nil, err
 	}
 	if names := engine.Unknown(); len(names) > 0 {
-		d.log.Warn(unknownSymbols, "symbols", strings.Join(names, ", "))
+		d.log.Warn(config.UnknownSymbols, "symbols", strings.Join(names, ", "))
 	}
 	rules := d.rules(c, engine)
 	if rules.Signing, err = signing.New(c.DKIM, signing.Env{Now: d.env.Now, Log: d.log}); err != nil {

@@ -11,9 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime"
-	"strconv"
-	"strings"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -29,7 +27,6 @@ import (
 	"rmilter/internal/store/embedded"
 	"rmilter/milter"
 	"rmilter/ratelimit"
-	"rmilter/scan"
 )
 
 // Options are the daemon's command line.
@@ -58,9 +55,6 @@ const maxQueued = 25 * time.Second
 // process is so little that it would collect after every hundred messages; with the
 // ballast it waits for some ten megabytes of garbage.
 const ballastSize = 8 << 20
-
-// partingTime is how long scan requests are waited for at the end.
-const partingTime = 5 * time.Second
 
 // healthInterval is the time between two looks at what may break while running.
 const healthInterval = 10 * time.Second
@@ -141,24 +135,17 @@ func load(o Options, w io.Writer) (*config.Config, error) {
 	return conf, err
 }
 
-// Test reads the configuration as the daemon would, tells its faults and returns the
-// exit code.
+// Test reads the configuration as the daemon would, and the rules, lists and signing keys
+// that it names, tells the faults and returns the exit code.
 func Test(o Options, stdout, stderr io.Writer) int {
 	conf, err := load(o, stderr)
 	if err != nil {
 		return exitConfig
 	}
-	if err := conf.Redis.Validate(); err != nil {
-		fmt.Fprintf(stderr, "rmilter: %v\n", err)
-		return exitConfig
-	}
-	engine, err := scan.NewEngine(conf.Scan, scanEnv(conf, conf, slog.New(slog.DiscardHandler)))
+	remarks, err := conf.Usable()
+	config.Report(stderr, "rmilter: ", remarks, err)
 	if err != nil {
-		fmt.Fprintf(stderr, "rmilter: %v\n", err)
 		return exitConfig
-	}
-	if names := engine.Unknown(); len(names) > 0 {
-		fmt.Fprintf(stderr, "rmilter: warning: %s: %s\n", unknownSymbols, strings.Join(names, ", "))
 	}
 	fmt.Fprintf(stdout, "%s: configuration is fine\n", o.ConfigPath)
 	return exitOK
@@ -217,8 +204,33 @@ func (d *daemon) account(format string) func(*filter.Result) {
 	}
 }
 
-// start makes everything ready and begins to serve.
+// start makes everything ready and begins to serve. When it fails, nothing stays open.
 func (d *daemon) start() error {
+	if err := d.open(); err != nil {
+		d.abandon()
+		return err
+	}
+	d.failed = make(chan error, len(d.listeners))
+	for _, l := range d.listeners {
+		d.serve(l)
+	}
+	return nil
+}
+
+// abandon closes what a start has opened that fails, the last first.
+func (d *daemon) abandon() {
+	slices.Reverse(d.listeners)
+	closeAll(d.listeners)
+	if d.env.Stores != nil {
+		d.closeStores()
+	}
+	if d.env.DNS != nil {
+		d.env.DNS.Close()
+	}
+}
+
+// open opens all that the daemon uses, the sockets last.
+func (d *daemon) open() error {
 	c := &d.conf.Server
 	if err := os.MkdirAll(string(c.DataDir), 0o700); err != nil {
 		return fmt.Errorf("data_dir: %w", err)
@@ -247,18 +259,9 @@ func (d *daemon) start() error {
 	}
 	d.listeners = lns
 	if err := errors.Join(d.startControl(passed), d.startWorker(passed)); err != nil {
-		closeAll(d.listeners)
 		return err
 	}
-	if err := writePidfile(d.pidfile); err != nil {
-		closeAll(d.listeners)
-		return err
-	}
-	d.failed = make(chan error, len(d.listeners))
-	for _, l := range d.listeners {
-		d.serve(l)
-	}
-	return nil
+	return writePidfile(d.pidfile)
 }
 
 // inspectShare is the part of the spool's limit that inspected messages may have
@@ -412,51 +415,4 @@ func (d *daemon) run(signals <-chan os.Signal) int {
 				Effect: "mail may pass unfiltered; restart"})
 		}
 	}
-}
-
-// drain begins the end: sessions are served to theirs, for shutdown_timeout at most.
-func (d *daemon) drain(sig os.Signal) (chan struct{}, context.CancelFunc) {
-	d.milter.Drain() // before anybody is told of it
-	d.mu.Lock()
-	d.draining = true
-	timeout := d.conf.Server.ShutdownTimeout.Std()
-	extra := timeout + 10*time.Second // to part and to hand over
-	notify(fmt.Sprintf("STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%d", extra.Microseconds()))
-	d.mu.Unlock()
-	d.log.Info("draining", "signal", sig.String(), "connections", d.milter.Open(), "timeout", timeout.String())
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := d.milter.Shutdown(ctx); err != nil {
-			d.log.Warn("connections cut off", "reason", err.Error())
-		}
-	}()
-	return done, cancel
-}
-
-// end stops what is left.
-func (d *daemon) end() {
-	runtime.KeepAlive(d.ballast)
-	// Mail that is being judged for others is worth a wait; the drain was one already.
-	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
-	if err := d.worker.Shutdown(ctx); err != nil {
-		d.log.Warn("scan requests cut off", "reason", err.Error())
-	}
-	cancel()
-	ctx, cancel = context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	d.control.Shutdown(ctx)
-	served := make(chan struct{})
-	go func() { d.serving.Wait(); close(served) }()
-	select {
-	case <-served:
-	case <-ctx.Done():
-	}
-	d.closeState()
-	// A process that was started meanwhile has written its own.
-	if b, err := os.ReadFile(d.pidfile); err == nil && strings.TrimSpace(string(b)) == strconv.Itoa(os.Getpid()) {
-		os.Remove(d.pidfile)
-	}
-	d.log.Info("stopped")
 }

@@ -12,6 +12,7 @@ func (d *daemon) status() metrics.Status {
 	s.Hostname = d.env.Hostname
 	s.Spool.Used = d.env.Spool.Used()
 	s.Stores = d.storesStatus()
+	s.DNS = d.dnsStatus()
 	s.OverLimit = d.overLimit()
 	d.mu.Lock()
 	s.Config = metrics.Config{Path: d.opts.ConfigPath, Hash: d.conf.Hash, ReloadTime: d.reload.at, ReloadResult: d.reload.result, Restart: d.reload.restart}

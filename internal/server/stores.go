@@ -172,13 +172,25 @@ func (d *daemon) rules(c *config.Config, engine *scan.Engine) filter.Rules {
 
 // closeState does what is left to do after mail and closes the stores.
 func (d *daemon) closeState() {
-	ctx, cancel := context.WithTimeout(context.Background(), partingTime)
+	ctx, cancel := context.WithTimeout(context.Background(), errandsTime)
 	defer cancel()
 	if err := d.env.Errands.Close(ctx); err != nil {
 		d.log.Warn("not all could be remembered of the last messages", "reason", err.Error())
 	}
 	d.env.DNS.Close()
-	if err := d.env.Stores.Close(); err != nil {
-		d.log.Error("store not closed", "reason", err.Error())
+	d.closeStores()
+}
+
+// closeStores closes the stores. What was acknowledged is safe when one hangs.
+func (d *daemon) closeStores() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	defer cancel()
+	closed := within(ctx, func() {
+		if err := d.env.Stores.Close(); err != nil {
+			d.log.Error("store not closed", "reason", err.Error())
+		}
+	})
+	if !closed {
+		d.log.Error("store not closed: it hangs", "after", closeTime.String())
 	}
 }
