@@ -45,6 +45,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) (Swept, error) {
 	}
 	p, err := run(ctx, s, func(e *engine) (piece, error) {
 		p := piece{cursor: from}
+		if err := e.flush(); err != nil {
+			return p, err
+		}
 		for !p.Through && p.Looked < sweepRecords && ctx.Err() == nil {
 			looked, expired, keys, err := e.expired(p.cursor, now, &p.cursor)
 			if err != nil {
