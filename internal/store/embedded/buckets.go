@@ -65,7 +65,7 @@ func bucketKeys(n int, bucket func(int) store.Bucket) ([]store.Bucket, [][]byte,
 	if err := store.CheckBatch(n); err != nil {
 		return nil, nil, err
 	}
-	own, keys := make([]store.Bucket, n), make([][]byte, n)
+	own := make([]store.Bucket, n)
 	for i := range own {
 		own[i] = bucket(i)
 		if err := store.CheckKeys(own[i].Key); err != nil {
@@ -74,7 +74,6 @@ func bucketKeys(n int, bucket func(int) store.Bucket) ([]store.Bucket, [][]byte,
 		if err := store.CheckLimit(own[i].Limit); err != nil {
 			return nil, nil, err
 		}
-		keys[i] = diskKey(kindKey, own[i].Key)
 	}
-	return own, keys, nil
+	return own, diskKeys(n, func(i int) string { return own[i].Key }), nil
 }

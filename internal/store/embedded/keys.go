@@ -53,10 +53,7 @@ func (s *Store) read(ctx context.Context, keys []string, each func(i int, en *en
 	if err := store.CheckKeys(keys...); err != nil {
 		return err
 	}
-	disk, now := make([][]byte, len(keys)), s.now()
-	for i, k := range keys {
-		disk[i] = diskKey(kindKey, k)
-	}
+	disk, now := diskKeys(len(keys), func(i int) string { return keys[i] }), s.now()
 	from, err := s.readQuick(ctx, disk, func(i int, en *entry) { each(i, en, now) })
 	if err != nil || from == len(disk) {
 		return err
@@ -162,7 +159,9 @@ func (p *piece) put(i int, r record, volatile bool) {
 	en, st := p.blank(i)
 	later := volatile && len(r.value) <= entryBytes && p.patient(st)
 	st.set(en, r, true, later)
-	p.change(later, func(b *pebble.Batch) error { return p.e.set(b, p.keys[i], r) })
+	if !p.leave(later) {
+		p.e.set(p.batch, p.keys[i], r)
+	}
 }
 
 // putBucket is put for a bucket, as long as it says anything. It is always volatile.
@@ -175,28 +174,28 @@ func (p *piece) putBucket(i int, b *store.BucketState, l store.Limit) {
 	en, st := p.blank(i)
 	later, ends := p.patient(st), ends(p.now, lifetime)
 	st.setBucket(en, ends, b, later)
-	p.change(later, func(batch *pebble.Batch) error {
-		return p.e.set(batch, p.keys[i], record{ends, b.Append(nil)})
-	})
+	if !p.leave(later) {
+		p.e.set(p.batch, p.keys[i], record{ends, b.Append(nil)})
+	}
 }
 
 func (p *piece) remove(i int, volatile bool) {
 	en, st := p.blank(i)
 	later := volatile && p.patient(st)
 	st.set(en, record{}, false, later)
-	p.change(later, func(b *pebble.Batch) error { return b.Delete(p.keys[i], nil) })
+	if !p.leave(later) {
+		_ = p.batch.Delete(p.keys[i], nil) // fails for indexed batches alone
+	}
 }
 
-// change brings a change to the disk now, unless it is left for later.
-func (p *piece) change(later bool, write func(*pebble.Batch) error) {
+// leave tells whether a change is left for later; there is a batch for it otherwise.
+func (p *piece) leave(later bool) bool {
 	if later {
 		p.later = true
-		return
-	}
-	if p.batch == nil {
+	} else if p.batch == nil {
 		p.batch = p.e.db.NewBatch()
 	}
-	_ = write(p.batch) // fails for indexed batches alone
+	return later
 }
 
 // change does changes, each on the key at its place, at once in memory where that is all
@@ -297,15 +296,16 @@ func (s *Store) Put(ctx context.Context, changes ...store.Change) ([]store.Outco
 		return nil, err
 	}
 	own := make([]store.Change, len(changes)) // shares nothing with the caller
-	keys, volatile := make([][]byte, len(changes)), true
+	volatile := true
 	for i, c := range changes {
 		if err := checkChange(c); err != nil {
 			return nil, err
 		}
 		c.Value, c.Old = bytes.Clone(c.Value), bytes.Clone(c.Old)
-		own[i], keys[i] = c, diskKey(kindKey, c.Key)
+		own[i] = c
 		volatile = volatile && c.Volatile && len(c.Value) <= entryBytes
 	}
+	keys := diskKeys(len(own), func(i int) string { return own[i].Key })
 	outcomes := make([]store.Outcome, len(own))
 	err := s.change(ctx, keys, volatile, func(i int) int { return len(own[i].Value) }, func(p *piece, i int) error {
 		c := own[i]
@@ -347,16 +347,16 @@ func (s *Store) Add(ctx context.Context, increments ...store.Increment) ([]int64
 	if err := store.CheckBatch(len(increments)); err != nil {
 		return nil, err
 	}
-	own, keys := append([]store.Increment(nil), increments...), make([][]byte, len(increments))
-	for i, n := range own {
+	own := append([]store.Increment(nil), increments...)
+	for _, n := range own {
 		if err := store.CheckKeys(n.Key); err != nil {
 			return nil, err
 		}
 		if err := store.CheckLifetime(n.Lifetime); err != nil {
 			return nil, err
 		}
-		keys[i] = diskKey(kindKey, n.Key)
 	}
+	keys := diskKeys(len(own), func(i int) string { return own[i].Key })
 	sums := make([]int64, len(own))
 	var corrupt error
 	err := s.change(ctx, keys, true, noSize, func(p *piece, i int) error {

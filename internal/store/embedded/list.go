@@ -19,10 +19,8 @@ func (s *Store) Delete(ctx context.Context, keys ...string) (int, error) {
 	if err := store.CheckKeys(keys...); err != nil {
 		return 0, err
 	}
-	own, disk := append([]string(nil), keys...), make([][]byte, len(keys))
-	for i, k := range own {
-		disk[i] = diskKey(kindKey, k)
-	}
+	own := append([]string(nil), keys...)
+	disk := diskKeys(len(own), func(i int) string { return own[i] })
 	return run(ctx, s, func(e *engine) (int, error) {
 		if err := s.writable(true); err != nil {
 			return 0, err

@@ -61,6 +61,10 @@ func (en *entry) value() []byte {
 	return en.record.value
 }
 
+// rest makes a bucket the text that it is on disk, which takes less to keep than one that
+// is in use.
+func (en *entry) rest() { en.record.value, en.bucket = en.value(), nil }
+
 func (m *memory) of(key []byte) *stripe { return &m.all[m.index(key)] }
 
 func (m *memory) index(key []byte) int { return int(m.hash(key) % stripes) }

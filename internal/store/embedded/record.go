@@ -61,6 +61,21 @@ func diskKey(kind byte, name string) []byte {
 	return append([]byte{kind}, name...)
 }
 
+// diskKeys returns the keys on disk of n names of kindKey, in one piece of memory.
+func diskKeys(n int, name func(int) string) [][]byte {
+	size := n
+	for i := range n {
+		size += len(name(i))
+	}
+	all, keys := make([]byte, 0, size), make([][]byte, n)
+	for i := range keys {
+		from := len(all)
+		all = append(append(all, kindKey), name(i)...)
+		keys[i] = all[from:len(all):len(all)]
+	}
+	return keys
+}
+
 // after returns the first key that comes after all that begin with a prefix.
 func after(prefix []byte) []byte {
 	end := append([]byte(nil), prefix...)
