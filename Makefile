@@ -24,7 +24,7 @@ test: ## install what the tests need, then run every kind of test once
 	@sh test/install.sh
 	$(MAKE) check
 	$(MAKE) cross
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 20m ./...
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -bench . -benchtime 1x -timeout 20m ./...
 	$(MAKE) fuzz-short bench-short
 
 check: ## gofmt, go vet, staticcheck (generated files and house rules are tests)
@@ -57,7 +57,6 @@ bench: build ## benchmarks, and messages/s, latency, CPU and memory through the 
 	@GO=$(GO) sh test/bench.sh
 
 bench-short: build
-	@$(GO) test -run '^$$' -bench . -benchtime 1x ./... >/dev/null
 	@GO=$(GO) BENCH_SHORT=1 sh test/bench.sh
 
 clean: ## remove what make built
