@@ -148,6 +148,12 @@ func dump(m *mail.Message) string {
 	for _, l := range m.Links() {
 		line("link in %d: %v %q text=%q images=%d hidden=%v", l.Part.Index(), l.Kind, l.URL, l.Text, l.Images, l.Hidden)
 	}
+	for _, t := range m.Targets() {
+		line("leads to: %v, %s", t.Kind, told(t))
+	}
+	for _, a := range m.MailAddresses() {
+		line("names: %s", a)
+	}
 	line("visible: %q", m.VisibleText())
 	return b.String()
 }

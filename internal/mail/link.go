@@ -33,20 +33,21 @@ type LinkKind byte
 
 // The kinds of links.
 const (
-	LinkAnchor   LinkKind = iota // a element of HTML
-	LinkImage                    // picture of HTML
-	LinkForm                     // target of a form
-	LinkResource                 // loaded by HTML otherwise
-	LinkRefresh                  // meta refresh
-	LinkStyle                    // url() of a style
-	LinkText                     // plain text, or visible text of HTML outside of anchors
-	LinkAddress                  // e-mail address in text
-	LinkName                     // domain name in text with nothing around it, as "example.com"
+	LinkAnchor     LinkKind = iota // a element of HTML
+	LinkImage                      // picture of HTML
+	LinkForm                       // target of a form
+	LinkResource                   // loaded by HTML otherwise
+	LinkRefresh                    // meta refresh
+	LinkStyle                      // url() of a style
+	LinkText                       // plain text, or visible text of HTML outside of anchors
+	LinkAddress                    // e-mail address in text
+	LinkName                       // domain name in text with nothing around it, as "example.com"
+	LinkObfuscated                 // link in text that only people understand, as "hxxp://example[.]com"; its URL is what is meant
 )
 
 // String returns the kind as a word for people.
 func (k LinkKind) String() string {
-	return [...]string{"anchor", "image", "form", "resource", "refresh", "style", "text", "address", "name", "?"}[min(k, LinkName+1)]
+	return [...]string{"anchor", "image", "form", "resource", "refresh", "style", "text", "address", "name", "obfuscated", "?"}[min(k, LinkObfuscated+1)]
 }
 
 // Links returns the references of all text parts in order, attachments included, at
@@ -69,18 +70,19 @@ func (p *Part) appendLinks(all []Link) []Link {
 	if doc == nil {
 		return p.textLinks(all, p.Visible(), nil)
 	}
+	base := newLinkBase(doc.Base)
 	for _, l := range doc.Links {
 		if len(all) >= maxLinks {
 			return all
 		}
-		all = append(all, Link{URL: withScheme(l.URL, doc.Base), Text: l.Text, Kind: LinkKind(l.Kind), Hidden: l.Hidden, Images: l.Images, Part: p})
+		all = append(all, Link{URL: withScheme(l.URL, base), Text: l.Text, Kind: LinkKind(l.Kind), Hidden: l.Hidden, Images: l.Images, Part: p})
 	}
 	return p.textLinks(all, doc.Text, doc.Links)
 }
 
 // withScheme completes a target in HTML as mail programs do: relative ones by the base
 // of the document, "//host/", "www.host" and "joe@host" by the scheme that is meant.
-func withScheme(target, base string) string {
+func withScheme(target string, base linkBase) string {
 	i := strings.IndexAny(target, ":/?#@")
 	switch {
 	case target == "" || i >= 0 && target[i] == ':' || target[0] == '#':
@@ -91,15 +93,32 @@ func withScheme(target, base string) string {
 		return "http://" + target
 	case i > 0 && target[i] == '@' && isMailDomain(LowerASCII(target[i+1:])):
 		return "mailto:" + target
-	case base != "":
-		if b, err := url.Parse(base); err == nil {
-			if t, err := b.Parse(target); err == nil {
-				return t.String()
-			}
+	case base.url != nil:
+		if t, err := base.url.Parse(target); err == nil {
+			return t.String()
 		}
-		return base + target
 	}
-	return target
+	return base.text + target
+}
+
+// A linkBase is what the relative links of a document are added to. The zero value is
+// none.
+type linkBase struct {
+	text string
+	url  *url.URL // nil when it can't be read: browsers forgive more
+}
+
+// newLinkBase reads the base of a document, of which only the beginning counts: it is
+// added to every link.
+func newLinkBase(s string) linkBase {
+	if s == "" {
+		return linkBase{}
+	}
+	b := linkBase{text: withScheme(cut(s, maxURL), linkBase{})}
+	if u, err := url.Parse(b.text); err == nil {
+		b.url = u
+	}
+	return b
 }
 
 // textLinks finds links in text outside of anchors.
@@ -147,7 +166,11 @@ func (f *linkFinder) next(pos int) int {
 		case '@':
 			return i
 		case '.':
-			if i > pos && i+2 < len(s) && isWordByte(s[i-1]) && isWordByte(s[i+1]) && s[i+1] > '9' {
+			if i > pos && i+2 < len(s) && isWordByte(s[i-1]) && isWordByte(s[i+1]) && s[i+1] > '9' || f.disguisedMark(i) {
+				return i
+			}
+		case '[', '(', '{', 'd', 'D':
+			if f.disguisedMark(i) {
 				return i
 			}
 		}
@@ -159,11 +182,18 @@ func (f *linkFinder) next(pos int) int {
 func (f *linkFinder) at(i int) (begin, end int, url string, kind LinkKind) {
 	switch f.s[i] {
 	case ':':
+		if begin, end, url, kind = f.disguisedURL(i, i+len("://")); url != "" {
+			return begin, end, url, kind
+		}
 		return schemeAt(f.s, i, f.low)
 	case '@':
 		return addressAt(f.s, i, f.low)
+	case '.':
+		if f.s[i-1] != ' ' {
+			return f.name(i)
+		}
 	}
-	return f.name(i)
+	return f.disguised(i)
 }
 
 // name reads "www.example.com/path", and "example.com/path" if there is such a top
@@ -175,14 +205,20 @@ func (f *linkFinder) name(i int) (begin, end int, url string, kind LinkKind) {
 	if begin > low && (s[begin-1] == '.' || s[begin-1] == '@' || s[begin-1] == '/' || s[begin-1] == '_') || s[begin] == '-' {
 		return 0, 0, "", 0
 	}
+	www := strings.EqualFold(s[begin:i], "www")
 	stop := i
 	for ; stop < len(s) && stop-begin < maxDomain && isNameByte(s[stop]); stop++ {
 	}
 	name := strings.TrimRight(s[begin:stop], ".-_")
+	if _, hidden := dotAt(s, stop, www); hidden {
+		if end, url = f.unmask(begin, www); url != "" {
+			return begin, end, "http://" + url, LinkObfuscated
+		}
+	}
 	kind = LinkText
-	if !strings.EqualFold(s[begin:i], "www") {
+	if !www {
 		kind = LinkName
-		if f.names++; f.names > maxNames || stop < len(s) && s[stop] == '@' || !knownDomain(name) {
+		if stop < len(s) && s[stop] == '@' || !f.known(name) {
 			return 0, 0, "", 0
 		}
 	}

@@ -61,8 +61,13 @@ type Message struct {
 	text    string
 	linked  sync.Once
 	links   []Link
-	hopped  sync.Once
-	hops    []Received
+	aimed   sync.Once
+	targets []Target
+	mailed  sync.Once
+	// addresses are those that the message names for an answer or for people
+	addresses []Address
+	hopped    sync.Once
+	hops      []Received
 }
 
 // Parse reads a message with LF or CRLF line ends and keeps raw, which must not be

@@ -39,7 +39,7 @@ func TestLinkKinds(t *testing.T) {
 			t.Errorf("kind %d: got %s, want %v", k, got, k)
 		}
 	}
-	for k, want := range map[mail.LinkKind]string{mail.LinkText: "text", mail.LinkAddress: "address", mail.LinkName: "name", mail.LinkName + 1: "?"} {
+	for k, want := range map[mail.LinkKind]string{mail.LinkText: "text", mail.LinkAddress: "address", mail.LinkName: "name", mail.LinkObfuscated: "obfuscated", mail.LinkObfuscated + 1: "?"} {
 		if k.String() != want {
 			t.Errorf("kind %d: got %v, want %s", k, k, want)
 		}
