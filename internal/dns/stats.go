@@ -130,3 +130,17 @@ func (s *server) stats(zones []string) ServerStats {
 	}
 	return st
 }
+
+// Servers returns the servers that are asked for a name, in the order of the configuration;
+// none for what is no name.
+func (r *Resolver) Servers(name string) []netip.AddrPort {
+	normal, ok := Normalize(name)
+	if !ok {
+		return nil
+	}
+	var list []netip.AddrPort
+	for _, s := range r.current(r.env.Now()).group(normal).servers {
+		list = append(list, s.addr)
+	}
+	return list
+}

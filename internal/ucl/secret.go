@@ -77,7 +77,7 @@ func secretAt(text string) int {
 // text, -1 when there is none.
 func secretWord(text string) int {
 	at := -1
-	for _, word := range [...]string{"pass", "pasw", "psw", "pss", "pwd", "pword", "secret", "token"} {
+	for _, word := range [...]string{"pass", "pasw", "psw", "pss", "pwd", "pword", "secret", "token", "dqs"} {
 		i := indexFold(text, word)
 		for word == "token" && i >= 0 && len(text) >= i+9 && strings.EqualFold(text[i:i+9], "tokenizer") {
 			next := indexFold(text[i+1:], word)

@@ -68,7 +68,7 @@ var layers = [][]string{
 	{"internal/filter"},
 	{"scan/checks", "internal/policy"},
 	{"scan", "greylist", "ratelimit", "internal/signing", "internal/replies", "internal/history", "internal/reputation", "internal/learn", "internal/fuzzy"},
-	{"dkim", "internal/spf", "internal/dmarc", "internal/authres", "internal/maps"},
+	{"dkim", "internal/dnslist", "internal/spf", "internal/dmarc", "internal/authres", "internal/maps"},
 	{"internal/store/redis", "internal/store/embedded"},
 	{"internal/store/storetest"},
 	{"internal/store", "internal/dns"},
