@@ -1,5 +1,7 @@
 package scan
 
+import "rmilter/internal/dnslist"
+
 // A Description is what a check says of itself.
 type Description struct {
 	Name    string
@@ -61,4 +63,16 @@ func (w *Weights) Cap(group string) float64 {
 		return 0
 	}
 	return w.groups[group].cap
+}
+
+// Lists returns the DNS lists of the checks that are enabled, in their order: those of a
+// Runner with a method Lists() []*dnslist.List. They are for Env.Lists to use.
+func (e *Engine) Lists() []*dnslist.List {
+	var all []*dnslist.List
+	for _, n := range e.nodes {
+		if n.runner.lists != nil {
+			all = append(all, n.runner.lists()...)
+		}
+	}
+	return all
 }

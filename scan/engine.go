@@ -110,6 +110,9 @@ func (g *grapher) fact(n *node, names map[string]bool, symbols map[string]string
 	if !strings.HasSuffix(n.doc, ".") {
 		g.fail("check %s: the documentation is no sentence: %q", n.name, n.doc)
 	}
+	if n.early && !n.network {
+		g.fail("check %s is early and not one that waits for the network", n.name)
+	}
 	for _, s := range n.symbols {
 		if other, twice := symbols[s.Name]; twice {
 			g.fail("symbol %s is declared by %s and by %s", s.Name, other, n.name)

@@ -271,6 +271,8 @@ func TestValidate(t *testing.T) {
 	bare := &scan.Symbol{Name: "BARE"}
 	undocumented := check("u", nil, nil, run)
 	undocumented.Doc = ""
+	hasty := check("hasty", nil, nil, run)
+	hasty.Early = true
 	for _, c := range []struct {
 		list []scan.Check
 		want string
@@ -278,6 +280,7 @@ func TestValidate(t *testing.T) {
 		{[]scan.Check{a}, "<nil>"},
 		{[]scan.Check{a, check("a", nil, nil, run)}, "scan: check a is listed twice"},
 		{[]scan.Check{check("b", nil, []scan.Check{a}, run)}, "scan: check b reads a, which is not listed"},
+		{[]scan.Check{hasty}, "scan: check hasty is early and not one that waits for the network"},
 		{[]scan.Check{x, y}, "scan: checks read each other in a circle: x, y, x"},
 		{[]scan.Check{check("A-b", nil, nil, run)}, `scan: check "A-b": the name is not lower-case letters, digits and underscores`},
 		{[]scan.Check{undocumented}, `scan: check u: the documentation is no sentence: ""`},

@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"context"
 	"fmt"
 
 	"rmilter/internal/mail"
@@ -64,9 +65,27 @@ func (p *Pass) result(c Check) (any, error) {
 			if !read.enabled {
 				return nil, ErrDisabled
 			}
+			if !p.run.isOver(p.node, read.index) {
+				return nil, ErrNotOver
+			}
 			s := &p.run.states[read.index]
 			return s.result, s.err
 		}
 	}
 	return nil, ErrNotRead
+}
+
+// await returns when a check that is read is over, or with the error of ctx.
+func (p *Pass) await(ctx context.Context, c Check) error {
+	for _, read := range p.node.reads {
+		if read.check != c || !read.enabled {
+			continue
+		}
+		select {
+		case <-p.run.done[read.index]:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }

@@ -92,7 +92,7 @@ func (r *run) begin() {
 // beside runs a check on its own goroutine, once those that it reads are over.
 func (r *run) beside(n *node) {
 	for _, d := range n.reads {
-		if !d.enabled {
+		if !d.enabled || n.early {
 			continue
 		}
 		select {
@@ -119,6 +119,20 @@ func (r *run) beside(n *node) {
 	r.back()
 	r.settle(n, s)
 	r.mu.Unlock()
+}
+
+// isOver tells whether a check has its result that another one reads. Only one that is
+// early may ask too soon.
+func (r *run) isOver(reader *node, index int) bool {
+	if !reader.early {
+		return true
+	}
+	select {
+	case <-r.done[index]:
+		return true
+	default:
+		return false
+	}
 }
 
 // back notes that a check has come back, in time or not. The caller holds r.mu.

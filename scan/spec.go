@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"time"
 
+	"rmilter/internal/dnslist"
 	"rmilter/internal/ucl"
 )
 
@@ -31,6 +33,9 @@ type Spec[C, R any] struct {
 	// Network tells that the check mostly waits for others. Such checks start first and
 	// run beside all others.
 	Network bool
+	// Early tells of one with Network that it starts before those that it reads are over.
+	// It waits for each with Await when it needs the result.
+	Early bool
 	// Timeout is after which the check is given up and listed as failed; 0 means
 	// DefaultTimeout.
 	Timeout time.Duration
@@ -45,6 +50,9 @@ type Spec[C, R any] struct {
 	Top func(*C) []ucl.Option
 	// Sections declares blocks within the section; nil means none.
 	Sections func(*C) []*ucl.Section
+	// Section declares the whole section in place of Options, Ignored and Sections, with a
+	// ucl.Flag for enabled among its options; nil means that those do.
+	Section func(*C) *ucl.Section
 	// TopSections declares blocks outside of the section; nil means none.
 	TopSections func(*C) []*ucl.Section
 	// New makes the Runner of a configuration, once for each.
@@ -71,6 +79,10 @@ type Env struct {
 
 	DataDir   string // where the daemon keeps what is to outlive a restart; "" for nowhere
 	Delimiter string // characters that begin the extension of a recipient's address
+
+	Lists   *dnslist.Watch        // asks DNS lists; nil for none
+	Ours    func(netip.Addr) bool // tells addresses of our networks and relays; nil for none
+	Domains []string              // of our own, in lower case and A-labels; with what is below them
 }
 
 // DefaultTimeout is after which a check that has no Timeout of its own is given up.
@@ -90,6 +102,7 @@ type facts struct {
 	combined  []Composite
 	reads     []Check
 	network   bool
+	early     bool
 	timeout   time.Duration
 }
 
@@ -106,11 +119,12 @@ type configured struct {
 type runner struct {
 	run     func(context.Context, *Pass) (any, error)
 	symbols func() []*Symbol // beyond those of the Spec; nil for none
-	refresh Refresher        // nil when there is nothing to refresh
+	lists   func() []*dnslist.List
+	refresh Refresher // nil when there is nothing to refresh
 }
 
 func (s *Spec[C, R]) facts() facts {
-	f := facts{s.Name, s.Doc, s.Symbols, s.Composites, s.Reads, s.Network, s.Timeout}
+	f := facts{s.Name, s.Doc, s.Symbols, s.Composites, s.Reads, s.Network, s.Early, s.Timeout}
 	if f.timeout <= 0 {
 		f.timeout = DefaultTimeout
 	}
@@ -122,17 +136,7 @@ func (s *Spec[C, R]) configure() configured {
 	if s.Defaults != nil {
 		*conf = s.Defaults()
 	}
-	enabled := new(ucl.Flag)
-	*enabled = true
-	section := &ucl.Section{Name: s.Name, Doc: s.Doc, Options: []ucl.Option{
-		{Name: "enabled", Value: enabled, Doc: "Whether the check runs."},
-	}, Ignored: s.Ignored}
-	if s.Options != nil {
-		section.Options = append(section.Options, s.Options(conf)...)
-	}
-	if s.Sections != nil {
-		section.Sections = s.Sections(conf)
-	}
+	section, enabled := s.section(conf)
 	var top []ucl.Option
 	if s.Top != nil {
 		top = s.Top(conf)
@@ -150,9 +154,37 @@ func (s *Spec[C, R]) configure() configured {
 		if d, ok := any(r).(interface{ Symbols() []*Symbol }); ok {
 			made.symbols = d.Symbols
 		}
+		if d, ok := any(r).(interface{ Lists() []*dnslist.List }); ok {
+			made.lists = d.Lists
+		}
 		made.refresh, _ = any(r).(Refresher)
 		return made, nil
 	}}
+}
+
+// section declares the section of a configuration, and what says that the check runs.
+func (s *Spec[C, R]) section(conf *C) (*ucl.Section, *ucl.Flag) {
+	if s.Section != nil {
+		section := s.Section(conf)
+		for _, o := range section.Options {
+			if o.Name == "enabled" {
+				return section, o.Value.(*ucl.Flag)
+			}
+		}
+		panic(fmt.Sprintf("scan: section %s has no option enabled", section.Name))
+	}
+	enabled := new(ucl.Flag)
+	*enabled = true
+	section := &ucl.Section{Name: s.Name, Doc: s.Doc, Options: []ucl.Option{
+		{Name: "enabled", Value: enabled, Doc: "Whether the check runs."},
+	}, Ignored: s.Ignored}
+	if s.Options != nil {
+		section.Options = append(section.Options, s.Options(conf)...)
+	}
+	if s.Sections != nil {
+		section.Sections = s.Sections(conf)
+	}
+	return section, enabled
 }
 
 // Errors of Result.
@@ -161,10 +193,13 @@ var (
 	ErrDisabled = errors.New("scan: the check is disabled")
 	// ErrNotRead is the error of a check that isn't among the Reads of the one that asks.
 	ErrNotRead = errors.New("scan: the check is not among those that are read")
+	// ErrNotOver is the error of a check that an Early one has not waited for.
+	ErrNotOver = errors.New("scan: the check is not over")
 )
 
 // Result returns what a check found out about the message of p. The error is
-// ErrDisabled, ErrNotRead or that which the check failed with; R means nothing then.
+// ErrDisabled, ErrNotRead, ErrNotOver or that which the check failed with; R means nothing
+// then.
 func Result[C, R any](p *Pass, s *Spec[C, R]) (R, error) {
 	var none R
 	v, err := p.result(s)
@@ -176,4 +211,14 @@ func Result[C, R any](p *Pass, s *Spec[C, R]) (R, error) {
 		return none, fmt.Errorf("scan: check %s has no result", s.Name)
 	}
 	return r, nil
+}
+
+// Await is Result for a check that is Early: it returns when the other check is over, or
+// with the error of ctx when that ends before.
+func Await[C, R any](ctx context.Context, p *Pass, s *Spec[C, R]) (R, error) {
+	if err := p.await(ctx, s); err != nil {
+		var none R
+		return none, err
+	}
+	return Result(p, s)
 }

@@ -96,6 +96,7 @@ func (a *app) commands() *cobra.Command {
 	root.AddCommand(a.reloadCommand(), a.pwCommand())
 	root.AddCommand(a.listCommand(time.Now))
 	root.AddCommand(a.greylistCommand(time.Now), a.ratelimitCommand(time.Now))
+	root.AddCommand(a.rblCommand())
 	root.AddCommand(a.backupCommand(), a.restoreCommand())
 	root.AddCommand(a.keygenCommand(), a.dkimCheckCommand())
 	return root

@@ -37,6 +37,11 @@ func renderStatus(s metrics.Status) string {
 		label = ""
 	}
 	line("dns", dnsParts(&s.DNS, s.Time)...)
+	label = "lists"
+	for i := range s.Lists {
+		line(label, dnsListParts(&s.Lists[i], s.Time)...)
+		label = ""
+	}
 	line("greylist", greylistParts(s)...)
 	line("limits", limitParts(s.Today.Limited)...)
 	line("replies", countText(s.Today.Replies.Recognised, "recognised"), countText(s.Today.Replies.Stored, "of ours stored"))
@@ -220,6 +225,27 @@ func dnsParts(d *metrics.DNS, now time.Time) []string {
 	}
 	return []string{countText(d.Lookups, "lookups"), countText(d.Cached, "from cache"), countText(d.Stale, "stale"), countText(d.Failures, "failed"),
 		countText(d.Queries, "queries"), latency, joinParts("  ", append([]string{servers}, down...)...)}
+}
+
+// dnsListParts tells how a DNS list does, and how much of what it allows was asked today.
+func dnsListParts(l *metrics.DNSList, now time.Time) []string {
+	state := printable(l.State, 20)
+	if l.State == "out" || l.State == "off" {
+		state = strings.ToUpper(state)
+		if !l.Since.IsZero() {
+			state += " since " + clock(l.Since, now)
+		}
+		state = joinParts(": ", state, printable(l.Reason, 200))
+	}
+	queries, latency := thousands(l.Queries), ""
+	if l.Limit > 0 {
+		queries += " of " + thousands(l.Limit)
+	}
+	if l.Latency > 0 {
+		latency = "median " + milliseconds(l.Latency)
+	}
+	return []string{printable(l.Name, 40) + " " + printable(l.Zone, 100) + " " + state, queries + " queries today", countText(l.Listed, "listed"),
+		countText(l.Blocked, "blocked"), countText(l.Undocumented, "undocumented"), countText(l.Timeouts, "without answer"), latency}
 }
 
 // seconds shows a time in whole seconds.

@@ -53,6 +53,11 @@ func exampleStatus() metrics.Status {
 			Lookups: 31204, Cached: 24011, Stale: 12, Failures: 7, Queries: 7804, Latency: 11.6,
 			Servers: []metrics.DNSServer{{Address: "127.0.0.1:53", Up: true}, {Address: "192.0.2.53:53", Since: day(8, 40)}},
 		},
+		Lists: []metrics.DNSList{
+			{Name: "spamhaus", Section: "rbl", Zone: "zen.spamhaus.org", State: "ok", Queries: 4102, Limit: 300000, Listed: 903, Latency: 8.24},
+			{Name: "spamhaus", Section: "surbl", Zone: "*.dbl.dq.spamhaus.net", State: "untested"},
+			{Name: "uribl", Section: "surbl", Zone: "multi.uribl.com", State: "out", Reason: "it refuses 192.0.2.53", Since: day(8, 40), Queries: 12, Blocked: 1, Undocumented: 2, Timeouts: 3},
+		},
 		Waiting:   402,
 		OverLimit: []metrics.OverLimit{{User: "joe@example.com", Since: day(7, 30), Last: day(8, 59), Refused: 12}},
 		Problems: []metrics.Problem{{
@@ -272,7 +277,7 @@ func FuzzStatus(f *testing.F) {
 		if line := strings.TrimSuffix(strings.ReplaceAll(got, "\n", ""), "\n"); printable(line, len(line)) != line {
 			t.Errorf("not printable: %q", got)
 		}
-		if want := 12 + max(1, len(s.Problems)) + len(s.Stores) + min(len(s.OverLimit), maxOverLimit+1); strings.Count(got, "\n") > want {
+		if want := 12 + max(1, len(s.Problems)) + len(s.Stores) + len(s.Lists) + min(len(s.OverLimit), maxOverLimit+1); strings.Count(got, "\n") > want {
 			t.Errorf("got %d lines, want at most %d: %q", strings.Count(got, "\n"), want, got)
 		}
 	})

@@ -23,6 +23,7 @@ func TestGenerated(t *testing.T) {
 		"../../rmilter.conf.example":  Example(),
 		"../../docs/configuration.md": Reference(),
 		"../../docs/symbols.md":       Symbols(),
+		"../../docs/dnslists.md":      DNSLists(),
 	} {
 		if *update {
 			if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
@@ -101,7 +102,7 @@ func TestExample(t *testing.T) {
 
 	skip := regexp.MustCompile(`(?ms)^#(settings|symbol|group|composite|regexp) "NAME".*?^#}\n`) // a block that would be there
 	text := skip.ReplaceAllString(Example(), "")
-	text = regexp.MustCompile(`(?ms)^#    zone "DOMAIN".*?^#    }\n`).ReplaceAllString(text, "")
+	text = regexp.MustCompile(`(?ms)^#    (zone "DOMAIN"|list "NAME").*?^#    }\n`).ReplaceAllString(text, "")
 	for _, e := range flatten(Default().top) {
 		if e.option.Example != "" && e.path != "limits user" { // not the default
 			name := e.path[strings.LastIndexByte(e.path, ' ')+1:]

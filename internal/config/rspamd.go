@@ -52,10 +52,10 @@ func modules() []string {
 	return []string{
 		"aliases", "antivirus", "asn", "aws_s3", "bayes_expiry", "bimi", "chartable", "clickhouse", "clustering",
 		"contextal", "dkim_signing", "elastic", "emails", "ensure_hostname", "external_relay", "external_services",
-		"fann_redis", "force_actions", "forged_recipients", "fuzzy_check", "gpt", "greylist", "hfilter", "history_redis",
+		"fann_redis", "force_actions", "forged_recipients", "fuzzy_check", "gpt", "greylist", "history_redis",
 		"http_headers", "ip_score", "known_senders", "llm_embeddings", "maillist", "maps_stats", "metadata_exporter",
-		"metric_exporter", "mid", "milter_headers", "mime_types", "multimap", "mx_check", "neural", "once_received", "p0f",
-		"phishing", "ratelimit", "rbl", "reputation", "rmilter_headers", "rspamd_update",
-		"spamassassin", "spamtrap", "surbl", "trie", "url_redirector", "url_reputation", "url_suspect", "url_tags",
+		"metric_exporter", "mid", "milter_headers", "mime_types", "multimap", "mx_check", "neural", "p0f",
+		"phishing", "ratelimit", "reputation", "rmilter_headers", "rspamd_update",
+		"spamassassin", "spamtrap", "trie", "url_redirector", "url_reputation", "url_suspect", "url_tags",
 	}
 }

@@ -19,6 +19,8 @@ const (
 	// changes all that matches: it may be a million records.
 	stateTime  = 50 * time.Second
 	changeTime = 10 * time.Minute
+	// listTime is how long DNS lists may be asked by hand.
+	listTime = 30 * time.Second
 	// searches is how many requests may go through a store at once, so that mail isn't
 	// held up by people who look for something.
 	searches = 2
@@ -82,6 +84,7 @@ func (s *Server) addState(table map[string]endpoint) {
 	add("/greylist/clear", write, changeTime, turns, clearGreylist, "key", "filter", "all")
 	add("/ratelimit", read, stateTime, turns, listLimits, "bucket", "who", "from", "n")
 	add("/ratelimit/show", read, stateTime, nil, showLimit, "key")
+	add("/rbl", read, listTime, make(chan struct{}, searches), askLists, "list", "what")
 	add("/ratelimit/reset", write, changeTime, turns, resetLimits, "key", "bucket", "who", "all")
 }
 
@@ -153,7 +156,7 @@ func writeStateError(w http.ResponseWriter, v any, err error) {
 	switch {
 	case errors.As(err, new(paramError)), errors.Is(err, ratelimit.ErrNotBucket), errors.Is(err, store.ErrTooLarge):
 		code = http.StatusBadRequest
-	case errors.Is(err, greylist.ErrNotFound), errors.Is(err, errNoBucket):
+	case errors.Is(err, greylist.ErrNotFound), errors.Is(err, errNoBucket), errors.Is(err, errNoList):
 		code = http.StatusNotFound
 	case errors.Is(err, errOff), errors.Is(err, greylist.ErrNoWhite):
 		code = http.StatusConflict

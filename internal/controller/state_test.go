@@ -489,7 +489,7 @@ func TestStateRights(t *testing.T) {
 	needs := map[string]access{
 		"/ping": open, "/status": read, "/metrics": read, "/reload": write, "/checkv2": read, "/check": read, "/scan": read,
 		"/symbols": read, "/actions": read, "/greylist": read, "/greylist/show": read, "/greylist/pass": write, "/greylist/clear": write,
-		"/ratelimit": read, "/ratelimit/show": read, "/ratelimit/reset": write, "/backup": write, "/restore": write,
+		"/ratelimit": read, "/ratelimit/show": read, "/ratelimit/reset": write, "/rbl": read, "/backup": write, "/restore": write,
 	}
 	for path := range k.table {
 		if _, known := needs[path]; !known {

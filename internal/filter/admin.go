@@ -2,6 +2,7 @@ package filter
 
 import (
 	"rmilter/greylist"
+	"rmilter/internal/dnslist"
 	"rmilter/internal/signing"
 	"rmilter/internal/store"
 	"rmilter/ratelimit"
@@ -23,3 +24,7 @@ func (f *Filter) Stores() *store.Set { return f.env.Stores }
 
 // Users returns who is over his limit; nil when that isn't watched.
 func (f *Filter) Users() *ratelimit.Watch { return f.env.Users }
+
+// Lists returns what asks DNS lists, nil when nothing does, and the lists in force, also
+// those that aren't asked.
+func (f *Filter) Lists() (*dnslist.Watch, []*dnslist.List) { return f.env.Lists, f.rules.Lists }

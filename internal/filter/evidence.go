@@ -16,6 +16,10 @@ import (
 // the verifier refuses what is longer.
 const maxVerified = 512 << 10
 
+// maxQuestions bounds the questions of one message to the DNS: those about its lists must
+// not take the place of those about its sender.
+const maxQuestions = 500
+
 // An evidence is what is gathered while a message arrives for its signatures to be
 // verified.
 type evidence struct {
@@ -76,7 +80,7 @@ func (f *Filter) aids(e *mail.Envelope, m *mail.Message, ev *evidence) (scan.Aid
 		own = f.evidence(m.Header(), true)
 		own.verifier.Write(m.Body())
 	}
-	names := f.env.DNS.ForMessage(dns.Budget{})
+	names := f.env.DNS.ForMessage(dns.Budget{Queries: maxQuestions})
 	a := scan.Aids{DNS: names}
 	if own != nil {
 		a.DKIM = own.verifier

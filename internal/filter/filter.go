@@ -14,6 +14,7 @@ import (
 
 	"rmilter/greylist"
 	"rmilter/internal/dns"
+	"rmilter/internal/dnslist"
 	"rmilter/internal/mail"
 	"rmilter/internal/metrics"
 	"rmilter/internal/policy"
@@ -53,6 +54,8 @@ type Env struct {
 
 	// DNS looks names up; nil for no check that needs it.
 	DNS *dns.Resolver
+	// Lists asks the DNS lists of all Filters; nil for none.
+	Lists *dnslist.Watch
 
 	// What follows is used by Rules besides the scanner and may be nil without such.
 	Stores  *store.Set                                    // what outlives a message

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rmilter/greylist"
+	"rmilter/internal/dnslist"
 	"rmilter/internal/mail"
 	"rmilter/internal/policy"
 	"rmilter/internal/replies"
@@ -28,6 +29,7 @@ type Rules struct {
 	Signing   *signing.Signing
 	ReplySkip []string // checks and groups that don't count for a recognised reply
 	Channels  Channels
+	Lists     []*dnslist.List // that Env.Lists knows, for people to ask
 }
 
 // A view is what one message may use of the stores.

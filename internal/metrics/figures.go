@@ -124,7 +124,7 @@ func (f *Figures) Clear(id string) (time.Duration, bool) {
 }
 
 // Snapshot returns all that the figures know. The caller, to whom it belongs,
-// fills in Hostname, Config, Listeners, Stores, DNS and OverLimit.
+// fills in Hostname, Config, Listeners, Stores, DNS, Lists and OverLimit.
 func (f *Figures) Snapshot() Status {
 	now := f.now()
 	s := Status{
@@ -136,6 +136,7 @@ func (f *Figures) Snapshot() Status {
 		Listeners: []Listener{},
 		Stores:    []Store{},
 		DNS:       DNS{Servers: []DNSServer{}},
+		Lists:     []DNSList{},
 		OverLimit: []OverLimit{},
 		Waiting:   f.waiting.read(now),
 		Sessions:  Sessions{Open: f.open.Load(), Max: f.maxOpen.Load(), InScan: f.inScan.Load()},

@@ -23,6 +23,7 @@ func OpenMetrics(s *Status) []byte {
 	e.state(s)
 	e.stores(s.Stores)
 	e.dns(&s.DNS)
+	e.lists(s.Lists)
 	e.family("rmilter_problem", "gauge", "Something that keeps the daemon from doing all of its work.")
 	for _, p := range s.Problems {
 		e.sample("rmilter_problem", 1, "id", p.ID, "severity", string(p.Severity))
@@ -177,4 +178,21 @@ func (e *exposition) dns(d *DNS) {
 	each("rmilter_dns_server_queries", "_total", "counter", "Packets to it.", func(s *DNSServer) float64 { return float64(s.Queries) })
 	each("rmilter_dns_server_answers", "_total", "counter", "Its answers.", func(s *DNSServer) float64 { return float64(s.Answers) })
 	each("rmilter_dns_server_failures", "_total", "counter", "Times that it was too slow, couldn't be reached, or gave no answer that can be read.", func(s *DNSServer) float64 { return float64(s.Failures) })
+}
+
+func (e *exposition) lists(list []DNSList) {
+	each := func(name, help string, value func(*DNSList) float64) {
+		e.family(name, "gauge", help)
+		for i := range list {
+			e.sample(name, value(&list[i]), "list", list[i].Name, "section", list[i].Section, "zone", list[i].Zone)
+		}
+	}
+	each("rmilter_dnslist_up", "Whether a DNS list is asked: 0 while it can't be trusted.", func(l *DNSList) float64 { return float64(b2i(l.State == "ok" || l.State == "untested")) })
+	each("rmilter_dnslist_queries_today", "Questions to it since midnight (UTC) that the cache had no answer for.", func(l *DNSList) float64 { return float64(l.Queries) })
+	each("rmilter_dnslist_queries_limit", "Questions that its terms allow a day; 0 when nothing is published.", func(l *DNSList) float64 { return float64(l.Limit) })
+	each("rmilter_dnslist_listed_today", "Answers since midnight (UTC) that have a symbol.", func(l *DNSList) float64 { return float64(l.Listed) })
+	each("rmilter_dnslist_blocked_today", "Answers since midnight (UTC) that it doesn't answer us.", func(l *DNSList) float64 { return float64(l.Blocked) })
+	each("rmilter_dnslist_undocumented_today", "Answers since midnight (UTC) that mean nothing known.", func(l *DNSList) float64 { return float64(l.Undocumented) })
+	each("rmilter_dnslist_timeouts_today", "Questions since midnight (UTC) without an answer.", func(l *DNSList) float64 { return float64(l.Timeouts) })
+	each("rmilter_dnslist_latency_seconds", "Median of its last answers.", func(l *DNSList) float64 { return seconds(l.Latency) })
 }

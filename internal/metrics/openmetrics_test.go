@@ -175,6 +175,10 @@ func fullStatus() *Status {
 				{Address: "[2001:db8::53]:530", Zones: []string{"list.example"}, Since: at},
 			},
 		},
+		Lists: []DNSList{
+			{Name: "spamhaus", Section: "rbl", Zone: "zen.spamhaus.org", State: "ok", Tested: at, Queries: 31, Limit: 300_000, Listed: 32, Latency: 8.5},
+			{Name: hostile, Section: "surbl", Zone: "list.example", State: "out", Reason: "blocked", Since: at, Blocked: 33, Undocumented: 34, Timeouts: 35},
+		},
 		Waiting:   19,
 		OverLimit: []OverLimit{{User: "joe@example.com", Since: at, Last: at, Refused: 4}},
 		Problems: []Problem{
@@ -260,6 +264,15 @@ func TestOpenMetrics(t *testing.T) {
 		{"rmilter_dns_server_answers_total", []string{"server", "192.0.2.53:53"}, 26},
 		{"rmilter_dns_server_failures_total", []string{"server", "192.0.2.53:53"}, 27},
 		{"rmilter_dns_server_latency_seconds", []string{"server", "192.0.2.53:53"}, 0.0005},
+		{"rmilter_dnslist_up", []string{"list", "spamhaus", "section", "rbl", "zone", "zen.spamhaus.org"}, 1},
+		{"rmilter_dnslist_up", []string{"list", clean}, 0},
+		{"rmilter_dnslist_queries_today", []string{"list", "spamhaus"}, 31},
+		{"rmilter_dnslist_queries_limit", []string{"list", "spamhaus"}, 300_000},
+		{"rmilter_dnslist_listed_today", []string{"list", "spamhaus"}, 32},
+		{"rmilter_dnslist_blocked_today", []string{"list", clean}, 33},
+		{"rmilter_dnslist_undocumented_today", []string{"list", clean}, 34},
+		{"rmilter_dnslist_timeouts_today", []string{"list", clean}, 35},
+		{"rmilter_dnslist_latency_seconds", []string{"list", "spamhaus"}, 0.0085},
 		{"rmilter_problem", []string{"id", clean, "severity", "not filtering"}, 1},
 	} {
 		if got := value(tt.metric, tt.labels...); got != tt.want {

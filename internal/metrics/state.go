@@ -59,6 +59,24 @@ type DNSServer struct {
 	Latency  float64   `json:"latency_ms"`      // median of its last answers; 0 unknown
 }
 
+// A DNSList is one that mail is looked up in. Its counts are of the present day in UTC.
+type DNSList struct {
+	Name         string    `json:"name"`             // in the configuration
+	Section      string    `json:"section"`          // "rbl" or "surbl"
+	Zone         string    `json:"zone"`             // a key is shown as *
+	State        string    `json:"state"`            // "ok", "untested", "out" while it can't be trusted, "off" when it isn't asked at all
+	Reason       string    `json:"reason,omitempty"` // why it is out or off
+	Since        time.Time `json:"since,omitzero"`   // since when it is in this state
+	Tested       time.Time `json:"tested,omitzero"`  // its last test that had a result
+	Queries      int64     `json:"queries"`          // questions that the cache had no answer for
+	Limit        int64     `json:"limit,omitempty"`  // what its terms allow a day; 0 nothing is published
+	Listed       int64     `json:"listed"`           // answers with a symbol, from the cache, too
+	Blocked      int64     `json:"blocked"`          // answers that it doesn't answer us
+	Undocumented int64     `json:"undocumented"`     // answers that mean nothing known
+	Timeouts     int64     `json:"timeouts"`         // questions without an answer
+	Latency      float64   `json:"latency_ms"`       // median of its last answers; 0 unknown
+}
+
 // An OverLimit is a user of ours who has sent more than he may.
 type OverLimit struct {
 	User    string    `json:"user"`

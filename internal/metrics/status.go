@@ -32,6 +32,7 @@ type Status struct {
 	Total     Counts     `json:"total"`         // since the start
 	Stores    []Store    `json:"stores"`        // what keeps state
 	DNS       DNS        `json:"dns"`           // of the resolver, since the start
+	Lists     []DNSList  `json:"lists"`         // DNS lists in use; never null
 	Problems  []Problem  `json:"problems"`      // the worst first, then the oldest; empty when all is well
 
 	// Waiting is about how many messages greylisting deferred within a day, by this

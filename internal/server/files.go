@@ -3,11 +3,13 @@ package server
 import (
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
 	"rmilter/internal/config"
+	"rmilter/internal/mail"
 	"rmilter/internal/metrics"
 	"rmilter/scan"
 )
@@ -15,7 +17,19 @@ import (
 // scanEnv is what the checks of a configuration may use. The directory is that of the
 // start, as it doesn't change before a restart.
 func scanEnv(c, started *config.Config, log *slog.Logger) scan.Env {
-	return scan.Env{Now: time.Now, Log: log, DataDir: string(started.Server.DataDir), Delimiter: string(c.Filter.RecipientDelimiter)}
+	return scan.Env{Now: time.Now, Log: log, DataDir: string(started.Server.DataDir), Delimiter: string(c.Filter.RecipientDelimiter),
+		Ours:    func(a netip.Addr) bool { return c.Filter.OurNetworks.Contains(a) || c.Filter.TrustedRelays.Contains(a) },
+		Domains: ownDomains(c, string(started.Server.Hostname))}
+}
+
+// ownDomains returns what we know of our own domains: that of this machine, and those that
+// sign. Recipients have more.
+func ownDomains(c *config.Config, hostname string) []string {
+	domains := []string{mail.ParseAddress("x@" + hostname).Domain}
+	for _, k := range c.DKIM.Domains {
+		domains = append(domains, mail.ParseAddress("x@"+string(k.Domain)).Domain)
+	}
+	return slices.DeleteFunc(domains, func(d string) bool { return !strings.Contains(d, ".") || strings.Contains(d, "*") })
 }
 
 // checkFiles looks whether the administrator's rules and lists have changed. Those with

@@ -27,7 +27,9 @@ type reloadState struct {
 
 // newFilter builds the Filter of a configuration.
 func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
-	engine, err := scan.NewEngine(c.Scan, scanEnv(c, d.started, d.log))
+	env := scanEnv(c, d.started, d.log)
+	env.Lists = d.env.Lists
+	engine, err := scan.NewEngine(c.Scan, env)
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +37,19 @@ func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
 		d.log.Warn(config.UnknownSymbols, "symbols", strings.Join(names, ", "))
 	}
 	rules := d.rules(c, engine)
+	rules.Lists = engine.Lists()
 	if rules.Signing, err = signing.New(c.DKIM, signing.Env{Now: d.env.Now, Log: d.log}); err != nil {
 		return nil, err
 	}
 	return filter.New(c.Filter, c.Policy, rules, d.env), nil
+}
+
+// enforce puts a Filter into force.
+func (d *daemon) enforce(f *filter.Filter) {
+	watch, lists := f.Lists()
+	watch.Use(lists)
+	d.listsDue.Store(true)
+	d.filter.Store(f)
 }
 
 // reloadAtSignals reloads for every value, or once for several that came meanwhile. It
@@ -103,7 +114,7 @@ func (d *daemon) apply(conf *config.Config, next *filter.Filter, restart []strin
 	}
 	d.conf = conf
 	d.level.Set(logLevel(conf, d.opts))
-	d.filter.Store(next)
+	d.enforce(next)
 	if err := d.env.DNS.Apply(conf.DNS); err != nil {
 		d.log.Error("resolvers as before", "reason", err.Error())
 	}

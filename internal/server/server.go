@@ -74,6 +74,10 @@ type daemon struct {
 	keysChecked  time.Time // of checkKeys alone
 	checkingKeys atomic.Bool
 
+	checkingLists atomic.Bool
+	listsDue      atomic.Bool // others are in force
+	listsChecked  time.Time   // guarded by checkingLists
+
 	filter  atomic.Pointer[filter.Filter]
 	milter  *milter.Server
 	control *controller.Server
@@ -241,6 +245,7 @@ func (d *daemon) open() error {
 	if err := d.openResolver(d.conf); err != nil {
 		return err
 	}
+	d.openLists()
 	if err := d.openStores(d.conf); err != nil {
 		return err
 	}
@@ -248,7 +253,7 @@ func (d *daemon) open() error {
 	if err != nil {
 		return err
 	}
-	d.filter.Store(f)
+	d.enforce(f)
 	passed, err := systemdSockets()
 	if err != nil {
 		return err
@@ -383,6 +388,7 @@ func (d *daemon) run(signals <-chan os.Signal) int {
 	}
 	d.log.Info("started", "version", metrics.Version, "config", d.opts.ConfigPath)
 	d.notifyAlive(notifyReady)
+	d.checkLists()
 
 	var drained chan struct{}        // closed when the drain has ended
 	hurry := context.CancelFunc(nil) // ends the drain at once

@@ -53,7 +53,7 @@ func (r *rig) path(name string) string { return filepath.Join(r.dir, name) }
 // configure writes the configuration: what every test needs and text.
 func (r *rig) configure(text string) {
 	r.t.Helper()
-	base := fmt.Sprintf("bind_socket = inet:0@127.0.0.1;\ncontrol_socket = %q;\ndns { nameserver = %q; }\nworker \"controller\" { bind_socket = \"127.0.0.1:0\"; } worker \"normal\" { bind_socket = \"127.0.0.1:0\"; }\ndata_dir = %q;\ntempdir = %q;\npidfile = %q;\nhostname = \"mx.example.com\";\n",
+	base := fmt.Sprintf("bind_socket = inet:0@127.0.0.1;\ncontrol_socket = %q;\ndns { nameserver = %q; } rbl { enabled = no; } surbl { enabled = no; }\nworker \"controller\" { bind_socket = \"127.0.0.1:0\"; } worker \"normal\" { bind_socket = \"127.0.0.1:0\"; }\ndata_dir = %q;\ntempdir = %q;\npidfile = %q;\nhostname = \"mx.example.com\";\n",
 		r.path("control.sock"), cmp.Or(r.dns, "127.0.0.1:9"), r.path("data"), r.path("tmp"), r.path("pid"))
 	if err := os.WriteFile(r.path("rmilter.conf"), []byte(base+text), 0o600); err != nil {
 		r.t.Fatal(err)

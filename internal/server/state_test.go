@@ -36,6 +36,7 @@ greylisting { warmup = 0s; }
 // records are what the DNS knows: where the mail of sender.example comes from.
 const records = `
 sender.example TXT "v=spf1 ip4:203.0.113.0/24 ip4:198.51.100.30 -all"
+sender.example A 203.0.113.7
 `
 
 // A world is a Postfix with a daemon that keeps state, and the clock of the latter. The

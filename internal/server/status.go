@@ -13,6 +13,7 @@ func (d *daemon) status() metrics.Status {
 	s.Spool.Used = d.env.Spool.Used()
 	s.Stores = d.storesStatus()
 	s.DNS = d.dnsStatus()
+	s.Lists = d.listsStatus()
 	s.OverLimit = d.overLimit()
 	d.mu.Lock()
 	s.Config = metrics.Config{Path: d.opts.ConfigPath, Hash: d.conf.Hash, ReloadTime: d.reload.at, ReloadResult: d.reload.result, Restart: d.reload.restart}
@@ -46,6 +47,7 @@ func (d *daemon) checkHealth() {
 	d.checkErrands()
 	d.checkDNS()
 	d.checkKeys()
+	d.checkLists()
 }
 
 // checkCrowd looks whether connections are running out.

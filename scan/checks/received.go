@@ -22,9 +22,6 @@ var (
 	rcvdNoTLSLast = symbol("RCVD_NO_TLS_LAST", 0.1, "headers", "The last hop of the message was not encrypted.")
 	rcvdViaAuth   = symbol("RCVD_VIA_SMTP_AUTH", 0, "headers", "A hop says that its client was authenticated; which is only what it says.")
 	rcvdHeloUser  = symbol("RCVD_HELO_USER", 3, "headers", `A client greeted with the name "User", as the programs of spammers do.`)
-
-	onceReceived = symbol("ONCE_RECEIVED", 0.1, "headers", "The message came straight from its origin, whose name is not that of a mail server.")
-	directToMX   = symbol("DIRECT_TO_MX", 0, "headers", "A mail program for people sent the message straight to our MTA.")
 )
 
 // Received looks at the way of the message.
@@ -33,7 +30,7 @@ var Received = &scan.Spec[struct{}, struct{}]{
 	Doc:  "The way of the message: how many hops, encrypted or not, greetings.",
 	Symbols: []*scan.Symbol{
 		rcvdCountZero, rcvdCountOne, rcvdCountTwo, rcvdCountThree, rcvdCountFive, rcvdCountSeven, rcvdCountTwelve,
-		rcvdTLSAll, rcvdTLSLast, rcvdNoTLSLast, rcvdViaAuth, rcvdHeloUser, onceReceived, directToMX,
+		rcvdTLSAll, rcvdTLSLast, rcvdNoTLSLast, rcvdViaAuth, rcvdHeloUser,
 	},
 	New: plain(runReceived),
 }
@@ -50,17 +47,6 @@ func runReceived(p *scan.Pass) {
 	for i := range hops {
 		if hops[i].Auth {
 			p.Report(rcvdViaAuth)
-			break
-		}
-	}
-	told := len(hops) > 0 && hops[0].IP == e.ClientIP // what is only inspected came so if a field says it
-	if n > 1 || e.Trust != mail.Stranger || !e.ClientIP.IsValid() || e.Inspect && !told || strings.Contains(e.Hostname, "mail") {
-		return
-	}
-	p.Report(onceReceived)
-	for _, f := range p.Message.Header() {
-		if f.Is("User-Agent") || f.Is("X-Mailer") {
-			p.Report(directToMX, shown(f.Value()))
 			break
 		}
 	}

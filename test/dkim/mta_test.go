@@ -41,7 +41,7 @@ func startDaemon(t *testing.T, program string, keys []key, more string) (string,
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := launch(t, program, fmt.Sprintf("bind_socket = inet:%d@127.0.0.1;\ndns { nameserver = \"127.0.0.1:1\"; }\n%s\n%s", port, more, signed(keys)))
+	d := launch(t, program, fmt.Sprintf("bind_socket = inet:%d@127.0.0.1;\ndns { nameserver = \"127.0.0.1:1\"; }\nrbl { enabled = no; } surbl { enabled = no; }\n%s\n%s", port, more, signed(keys)))
 	return fmt.Sprintf("inet:127.0.0.1:%d", port), d.log
 }
 

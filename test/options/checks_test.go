@@ -53,7 +53,9 @@ func checkEntries() []entry {
 		{"recipients", "To: ann@a.example, bob@b.example, carl@c.example, dora@d.example, emil@e.example, fred@f.example, gina@g.example\n", "", "SORTED_RECIPS(3.50){7}"},
 		{"forwarding", "Received: from a.example (a.example [203.0.113.9]) by relay.example.net with ESMTP id 4cX\n\tfor <alice@example.com>; Mon, 2 Mar 2026 10:00:00 +0100\nTo: alice@example.com\n", "", "PREVIOUSLY_DELIVERED(0.00){alice@example.com}"},
 		{"forged_addresses", "From: joe@example.net\n", "", "FORGED_SENDER(0.30){joe@example.net,joe@sender.example}"},
-		{"received", "", "", "RCVD_COUNT_ONE(0.00){1},RCVD_NO_TLS_LAST(0.10),ONCE_RECEIVED(0.10)"},
+		{"received", "", "", "RCVD_COUNT_ONE(0.00){1},RCVD_NO_TLS_LAST(0.10)"},
+		{"once_received", "User-Agent: x\n", "", "ONCE_RECEIVED(0.10),DIRECT_TO_MX(0.00){x}"},
+		{"hfilter", "", "http://a.example/\n", "HFILTER_URL_ONLY(2.20){1}"},
 		{"subject", "Subject: more?\n", "", "SUBJECT_ENDS_QUESTION(1.00)"},
 		{"mime_header", "MIME-Version: 1.0\nContent-Type: multipart/mixed\n", "", "BROKEN_CONTENT_TYPE(1.50){multipart/mixed}"},
 		{"mime_shape", "MIME-Version: 1.0\nContent-Type: text/html\n", "<p>hello</p>\n", "MIME_HTML_ONLY(0.20)"},
@@ -65,6 +67,33 @@ func checkEntries() []entry {
 			before: "sym=" + c.found, after: "sym=-"})
 	}
 	return list
+}
+
+// clientEntries are about the checks of the client's name and greeting.
+func clientEntries() []entry {
+	const hfilter, once = "hfilter { enabled = yes; }\n", "once_received { enabled = yes; }\n"
+	const line = "7-113.dyn.sender.example"
+	host := func(name string) letter { return letter{host: name} }
+	bounce := letter{from: "-", rcpts: []string{"alice@example.com", "bob@example.com"}}
+	return []entry{
+		{path: "hfilter helo_enabled", value: "no", with: hfilter, probe: symbols(letter{helo: "friend"}),
+			before: "sym=HFILTER_HELO_NOT_FQDN(2.00){friend}", after: "sym=-"},
+		{path: "hfilter hostname_enabled", value: "no", with: hfilter, probe: symbols(letter{host: line, helo: "[203.0.113.7]"}),
+			before: "sym=HFILTER_HOSTNAME_4(2.50){" + line + "},HFILTER_HELO_BAREIP(3.00){[203.0.113.7]}", after: "sym=HFILTER_HELO_BAREIP(3.00){[203.0.113.7]}"},
+		{path: "hfilter from_enabled", value: "no", with: hfilter, probe: symbols(letter{from: "joe@localhost"}),
+			before: "sym=HFILTER_FROMHOST_NOT_FQDN(3.00){joe@localhost}", after: "sym=-"},
+		{path: "hfilter rcpt_enabled", value: "no", with: hfilter, probe: symbols(bounce),
+			before: "sym=HFILTER_FROM_BOUNCE(0.00),HFILTER_RCPT_BOUNCEMOREONE(1.50){2}", after: "sym=HFILTER_FROM_BOUNCE(0.00)"},
+		{path: "hfilter url_enabled", value: "no", with: hfilter, probe: symbols(letter{body: "http://a.example/\n"}),
+			before: "sym=HFILTER_URL_ONLY(2.20){1}", after: "sym=-"},
+		{path: "once_received good_host", value: `"^gate"`, with: once, probe: symbols(host("gate.sender.example"), host("mail.sender.example")),
+			before: "sym=ONCE_RECEIVED(0.10)\nsym=-", after: "sym=-\nsym=ONCE_RECEIVED(0.10)"},
+		{path: "once_received bad_host", value: `"^cust", static`, with: once, probe: symbols(host(line), host("cust7.sender.example"), host("7.static.sender.example")),
+			before: "sym=ONCE_RECEIVED(0.10),ONCE_RECEIVED_STRICT(4.00){" + line + "}\nsym=ONCE_RECEIVED(0.10)\nsym=ONCE_RECEIVED(0.10)",
+			after:  "sym=ONCE_RECEIVED(0.10)\nsym=ONCE_RECEIVED(0.10),ONCE_RECEIVED_STRICT(4.00){cust7.sender.example}\nsym=ONCE_RECEIVED(0.10),ONCE_RECEIVED_STRICT(4.00){7.static.sender.example}"},
+		{path: "once_received whitelist", value: "192.0.2.1, 203.0.113.0/24", with: once, probe: symbols(host(line)),
+			before: "sym=ONCE_RECEIVED(0.10),ONCE_RECEIVED_STRICT(4.00){" + line + "}", after: "sym=-"},
+	}
 }
 
 // listEntries are about the files with lists.

@@ -27,6 +27,8 @@ func pattern(letter string) string {
 // mail of a stranger to alice@example.com.
 type letter struct {
 	client string   // address
+	host   string   // its name; client.sender.example
+	helo   string   // its greeting; the same
 	user   string   // SASL login
 	from   string   // envelope sender without brackets; "-" is the null sender
 	daemon string   // name of the mail server's listener
@@ -55,9 +57,9 @@ func (d *daemon) dial(l letter) *miltertest.Conn {
 	if netip.MustParseAddr(l.client).Is6() {
 		family = miltertest.Inet6
 	}
-	_, err = c.Connect("client.sender.example", family, 4711, l.client)
+	_, err = c.Connect(cmp.Or(l.host, "client.sender.example"), family, 4711, l.client)
 	d.must(err)
-	_, err = c.Helo("client.sender.example")
+	_, err = c.Helo(cmp.Or(l.helo, l.host, "client.sender.example"))
 	d.must(err)
 	return c
 }

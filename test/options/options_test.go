@@ -42,8 +42,8 @@ type probe func(d *daemon) string
 // entries are all of them.
 func entries() []entry {
 	return slices.Concat(processEntries(), controllerEntries(), mailEntries(), spamdEntries(), actionEntries(), settingsEntries(),
-		checkEntries(), listEntries(), ruleEntries(), weightEntries(), greylistEntries(), limitEntries(), replyEntries(), redisEntries(),
-		authEntries(), authListEntries(), authFieldEntries(), signEntries())
+		checkEntries(), clientEntries(), listEntries(), ruleEntries(), weightEntries(), greylistEntries(), limitEntries(), replyEntries(), redisEntries(),
+		authEntries(), authListEntries(), authFieldEntries(), dnsListEntries(), signEntries())
 }
 
 // TestEveryOption wants an entry for every documented option, and no other.

@@ -70,7 +70,7 @@ func startDaemon(t testing.TB, data, conf string) *daemon {
 		data = filepath.Join(d.dir, "data")
 	}
 	control := filepath.Join(d.dir, "control.sock")
-	text := fmt.Sprintf("log = stderr;\ncontrol_socket = %q;\ndns { nameserver = %q; }\ntempdir = %q;\nour_networks = 192.0.2.0/24;\n"+
+	text := fmt.Sprintf("log = stderr;\ncontrol_socket = %q;\ndns { nameserver = %q; }\nrbl { enabled = no; } surbl { enabled = no; }\ntempdir = %q;\nour_networks = 192.0.2.0/24;\n"+
 		"worker \"controller\" { bind_socket = \"127.0.0.1:0\"; }\nworker \"normal\" { bind_socket = []; }\n", control, dnstest.Start(t, "").Addr().String(), d.dir)
 	path := filepath.Join(d.dir, "rmilter.conf")
 	if err := os.WriteFile(path, []byte(text+conf), 0o600); err != nil {

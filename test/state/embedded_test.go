@@ -157,7 +157,7 @@ func TestEmbeddedKilled(t *testing.T) {
 // refused starts a second daemon on the data of the first.
 func refused(t *testing.T, d *daemon, data string) {
 	path := filepath.Join(t.TempDir(), "rmilter.conf")
-	text := fmt.Sprintf("log = stderr;\nbind_socket = inet:0@127.0.0.1;\ncontrol_socket = %q;\ndns { nameserver = \"127.0.0.1:9\"; }\nworker \"controller\" { bind_socket = []; }\nworker \"normal\" { bind_socket = []; }\n",
+	text := fmt.Sprintf("log = stderr;\nbind_socket = inet:0@127.0.0.1;\ncontrol_socket = %q;\ndns { nameserver = \"127.0.0.1:9\"; }\nrbl { enabled = no; } surbl { enabled = no; }\nworker \"controller\" { bind_socket = []; }\nworker \"normal\" { bind_socket = []; }\n",
 		filepath.Join(filepath.Dir(path), "control.sock"))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
