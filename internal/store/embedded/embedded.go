@@ -60,17 +60,19 @@ type Store struct {
 	lock    *os.File // nil in memory
 	retry   backoff
 
-	closed  chan struct{}
-	once    sync.Once // closes
-	ending  sync.WaitGroup
-	broken  chan struct{} // has one when there is no engine
-	current atomic.Pointer[engine]
-	full    atomic.Bool   // the last change was refused, for the disk is nearly full
-	roomAt  atomic.Int64  // when the disk had room, in nanoseconds since 1970
-	roomFor time.Duration // see the constant
-	telling sync.Mutex    // around what changes state and tells of it
-	state   state
-	sweeper sweeper
+	closed   chan struct{}
+	once     sync.Once // closes
+	ending   sync.WaitGroup
+	broken   chan struct{} // has one when there is no engine
+	current  atomic.Pointer[engine]
+	full     atomic.Bool   // the last change was refused, for the disk is nearly full
+	roomAt   atomic.Int64  // when the disk had room, in nanoseconds since 1970
+	roomFor  time.Duration // see the constant
+	hung     atomic.Bool   // a flush doesn't come to its end
+	patience time.Duration // see hangAfter
+	telling  sync.Mutex    // around what changes state and tells of it
+	state    state
+	sweeper  sweeper
 
 	restoring sync.Mutex // one restore at a time
 }
@@ -91,7 +93,7 @@ func Open(o Options) (*Store, error) {
 // open is Open with another file system below and another patience.
 func open(o Options, fs vfs.FS, retry backoff) (*Store, error) {
 	s := &Store{
-		dir: o.Dir, address: o.Dir, now: o.Now, log: o.Log, onDown: o.Down, onUp: o.Up, minFree: o.MinFree, fs: fs, retry: retry, roomFor: roomFor,
+		dir: o.Dir, address: o.Dir, now: o.Now, log: o.Log, onDown: o.Down, onUp: o.Up, minFree: o.MinFree, fs: fs, retry: retry, roomFor: roomFor, patience: hangAfter,
 		closed: make(chan struct{}), broken: make(chan struct{}, 1),
 	}
 	if s.now == nil {
@@ -160,6 +162,9 @@ func (s *Store) engine() (*engine, error) {
 		return nil, s.unavailable(errClosed)
 	default:
 	}
+	if s.hung.Load() {
+		return nil, s.unavailable(errHangs)
+	}
 	if e := s.current.Load(); e != nil {
 		return e, nil
 	}
@@ -211,6 +216,7 @@ func run[T any](ctx context.Context, s *Store, work func(*engine) (T, error)) (T
 		}
 		return a.value, nil
 	case <-ctx.Done():
+		e.flushSoon() // finds out whether the disk hangs
 		s.state.took(time.Since(start))
 		return none, s.unavailable(ctx.Err())
 	case <-e.dead:

@@ -35,7 +35,10 @@ type engine struct {
 	filter   atomic.Pointer[filter] // of what is on the disk; nil as long as that isn't known
 	next     atomic.Pointer[filter] // the one that is being made, or nil
 	learning sync.Mutex             // around making one
-	dirty    atomic.Bool            // a flush of what may be lost is under way or due
+	due      atomic.Bool            // a flush of what may be lost will begin
+	flushing sync.Mutex             // around one
+	patience time.Duration          // that a flush may take
+	hangs    func(*engine, bool)    // is told when one takes longer, and when it is over
 	gone     chan struct{}          // closed when it is being closed
 	once     sync.Once              // fails
 	why      error                  // of the failure; set before the following
@@ -45,13 +48,15 @@ type engine struct {
 
 // openEngine opens pebble. What ends it is told to failed, once; what it finds damaged and
 // can do without for now is told to damaged.
-func openEngine(dir string, fs vfs.FS, failed func(*engine, error), damaged func(error)) (*engine, error) {
+func openEngine(dir string, fs vfs.FS, patience time.Duration, hangs func(*engine, bool), failed func(*engine, error), damaged func(error)) (*engine, error) {
 	e := &engine{
-		memory: memory{seed: maphash.MakeSeed()},
-		slots:  make(chan struct{}, atOnce),
-		jobs:   make(chan func()),
-		gone:   make(chan struct{}),
-		dead:   make(chan struct{}),
+		memory:   memory{seed: maphash.MakeSeed()},
+		slots:    make(chan struct{}, atOnce),
+		jobs:     make(chan func()),
+		gone:     make(chan struct{}),
+		dead:     make(chan struct{}),
+		patience: patience,
+		hangs:    hangs,
 	}
 	e.guard = newGuard(fs, func(err error) { e.fail(err, failed) })
 	opened := make(chan error, 1)
@@ -252,17 +257,21 @@ func (e *engine) apply(b *pebble.Batch, durable bool) (func() error, error) {
 	}, nil
 }
 
-// flushSoon sees to a flush and a sync within a tenth of a second.
+// flushSoon sees to a flush and a sync within a tenth of a second. While one hangs, one
+// more waits for it.
 func (e *engine) flushSoon() {
-	if e.dirty.Swap(true) {
+	if e.due.Swap(true) {
 		return
 	}
 	time.AfterFunc(syncAfter, func() {
+		e.flushing.Lock()
+		defer e.flushing.Unlock()
+		e.due.Store(false)
 		if e.enter(context.Background()) != nil {
 			return
 		}
 		defer e.leave()
-		e.dirty.Store(false)
+		defer e.watch()()
 		_ = e.guarded(func() error {
 			if err := errors.Join(e.flush(), e.sync()); err != nil || !e.filter.Load().full() {
 				return err
@@ -270,6 +279,16 @@ func (e *engine) flushSoon() {
 			return e.learn()
 		})
 	})
+}
+
+// watch tells the store when what begins now takes too long, and when it is over then.
+func (e *engine) watch() (over func()) {
+	late := time.AfterFunc(e.patience, func() { e.hangs(e, true) })
+	return func() {
+		if !late.Stop() {
+			e.hangs(e, false)
+		}
+	}
 }
 
 // flushAtOnce is how many stripes are locked together for a flush.

@@ -317,3 +317,57 @@ func TestHangingDisk(t *testing.T) {
 	close(free)
 	poll(t, "the disk", func() bool { return put(s, "k", "w", false) == nil })
 }
+
+// TestHangIsTold wants a disk that hangs to be an outage that is told of once, that nobody
+// waits for, and that ends by itself.
+func TestHangIsTold(t *testing.T) {
+	free := make(chan struct{})
+	f := &faulty{match: func(op errorfs.Op) bool {
+		if strings.HasSuffix(op.Path, ".log") && op.Kind == errorfs.OpFileSyncData {
+			<-free
+		}
+		return false
+	}}
+	var downs, ups atomic.Int64
+	s, err := open(Options{Down: func(store.Health) { downs.Add(1) }, Up: func(store.Health) { ups.Add(1) }}, newDisk(f), newBackoff())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	e, err := s.engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.patience = 20 * time.Millisecond
+	if err := put(s, "before", "v", true); err != nil {
+		t.Fatal(err)
+	}
+	f.broken.Store(true)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	n := 0
+	poll(t, "the outage", func() bool {
+		n++
+		_, err := s.Put(ctx, store.Change{Key: fmt.Sprint(n), Volatile: true})
+		if err != nil && !errors.Is(err, store.ErrUnavailable) {
+			t.Fatal(err)
+		}
+		return err != nil
+	})
+	if h := s.Health(); h.Up || h.Reason != "the disk hangs" {
+		t.Errorf("health: %+v", h)
+	}
+	for range 1000 { // each would take a worker otherwise
+		if _, err := s.Get(ctx, "absent"); !errors.Is(err, store.ErrUnavailable) {
+			t.Fatalf("got %v, want ErrUnavailable", err)
+		}
+	}
+	if busy := len(e.slots); busy > 4 {
+		t.Errorf("%d workers hang", busy)
+	}
+	close(free)
+	poll(t, "the return", func() bool { return s.Health().Up && put(s, "after", "v", false) == nil })
+	if got := get(t, s, "before"); got != "v" || downs.Load() != 1 || ups.Load() != 1 {
+		t.Errorf("before is %q; told %d times of outages and %d times of their ends", got, downs.Load(), ups.Load())
+	}
+}

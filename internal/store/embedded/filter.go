@@ -9,7 +9,7 @@ import (
 // is looked for on the disk nevertheless.
 const (
 	filterLeast = 1 << 16 // keys that it is made for at least: 96 KB
-	filterMost  = 1 << 24 // and at most: 24 MB; a store with more does without
+	filterMost  = 1 << 24 // and at most: 24 MB; a store with half as many has none
 	filterBits  = 12
 	filterTries = 6
 )
@@ -70,7 +70,9 @@ func (f *filter) full() bool { return f != nil && f.keys.Load() > f.room }
 // written tells the filters of a key that goes to the disk. The caller holds its stripe.
 func (e *engine) written(key []byte) {
 	h := e.memory.hash(key)
-	for _, f := range []*filter{e.filter.Load(), e.next.Load()} {
+	// The next one first: it may take the place of the other in between.
+	next, now := e.next.Load(), e.filter.Load()
+	for _, f := range []*filter{next, now} {
 		if f != nil {
 			f.add(h)
 		}

@@ -27,7 +27,7 @@ func (s *Store) start() error {
 	if err := s.room(1); err != nil {
 		return s.unavailable(err)
 	}
-	e, err := openEngine(s.dir, s.fs, s.engineFailed, func(err error) { s.down(s.damaged(err)) })
+	e, err := openEngine(s.dir, s.fs, s.patience, s.hangs, s.engineFailed, func(err error) { s.down(s.damaged(err)) })
 	var disk *diskError
 	if errors.As(err, &disk) {
 		return s.unavailable(disk)
@@ -38,6 +38,7 @@ func (s *Store) start() error {
 	if err := s.resume(e); err != nil {
 		return errors.Join(err, e.close())
 	}
+	s.hung.Store(false)
 	s.current.Store(e)
 	s.learn(e)
 	if e.fails.Load() {
@@ -60,6 +61,26 @@ func (s *Store) learn(e *engine) {
 func (s *Store) damaged(err error) error {
 	return fmt.Errorf("the embedded store %s is damaged: %w. Nothing was removed. "+
 		"Move the folder away and start again with an empty one, then restore the latest backup", s.address, err)
+}
+
+// hangAfter is how long the disk may take to write what came up in a tenth of a second.
+const hangAfter = 3 * time.Second
+
+// errHangs is why the store is unavailable while a flush doesn't come to its end.
+var errHangs = errors.New("the disk hangs")
+
+// hangs is told when the disk begins to hang, and when it has come back. Nobody asks it
+// in between: each would wait for it in vain.
+func (s *Store) hangs(e *engine, now bool) {
+	if s.current.Load() != e {
+		return // it was left behind
+	}
+	s.hung.Store(now)
+	if now {
+		s.down(errHangs)
+	} else if s.current.Load() != nil && !s.full.Load() {
+		s.well()
+	}
 }
 
 // engineFailed is told by an engine that it has failed. Files that are damaged will be
@@ -218,7 +239,7 @@ func (s *Store) writable(makesRoom bool) error {
 	s.roomAt.Store(now.UnixNano())
 	if s.full.Load() {
 		s.full.Store(false)
-		if s.current.Load() != nil {
+		if s.current.Load() != nil && !s.hung.Load() {
 			s.well()
 		}
 	}

@@ -55,6 +55,7 @@ func (s *Store) readQuick(ctx context.Context, keys [][]byte, each func(int, *en
 	if err != nil {
 		return 0, err
 	}
+	start := time.Now()
 	var nothing entry
 	for i, k := range keys {
 		w := [1]int{e.memory.index(k)}
@@ -75,13 +76,15 @@ func (s *Store) readQuick(ctx context.Context, keys [][]byte, each func(int, *en
 			return i, nil
 		}
 	}
+	s.state.took(time.Since(start))
 	return len(keys), nil
 }
 
 // changeQuick does changes that may be lost in memory, and tells whether it did: whether
 // all that they need is there, and nobody holds them up.
 func (s *Store) changeQuick(ctx context.Context, keys [][]byte, do func(*piece, int) error) (bool, error) {
-	if len(keys) > quickKeys || !s.roomy(time.Now()) {
+	start := time.Now()
+	if len(keys) > quickKeys || !s.roomy(start) {
 		return false, nil
 	}
 	e, err := s.ready(ctx)
@@ -116,5 +119,6 @@ func (s *Store) changeQuick(ctx context.Context, keys [][]byte, do func(*piece, 
 	if p.later {
 		e.flushSoon()
 	}
+	s.state.took(time.Since(start))
 	return true, nil
 }
