@@ -40,7 +40,12 @@ func (a *app) ratelimitCommand(now func() time.Time) *cobra.Command {
 		Use:   "show KEY",
 		Short: "Show all that is known of one",
 		Args:  cobra.ExactArgs(1),
-		RunE:  func(c *cobra.Command, args []string) error { return a.showLimit(c, args[0], now()) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if !isLimitKey(args[0]) {
+				return fmt.Errorf("show takes a key; rmilterctl ratelimit list %s has those of %s", args[0], args[0])
+			}
+			return a.showLimit(c, args[0], now())
+		},
 	}
 	reset := &cobra.Command{
 		Use:   "reset KEY|WHO|--bucket BUCKET|--all",

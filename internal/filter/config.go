@@ -63,7 +63,7 @@ func (c *Config) Sections() []*ucl.Section {
 			},
 			Options: []ucl.Option{
 				{Name: "whitelist", Value: &c.ClientWhitelist, Doc: "Clients whose mail is not scanned."},
-				{Name: "spamd_greylist", Value: &c.SpamdGreylist, Doc: "yes: greylist what the score says. no: greylist all mail of strangers, before the message is sent."},
+				{Name: "spamd_greylist", Value: &c.SpamdGreylist, Doc: "yes: greylist what the score says. no: greylist all mail of strangers before the message is sent, when nothing is known of it but the envelope: answers and bounces of your own mail, too."},
 			},
 		},
 	}

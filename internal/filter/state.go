@@ -95,7 +95,7 @@ func (f *Filter) greylist(ctx context.Context, st *store.Set, e *mail.Envelope, 
 	q.Known = e.Thread.KnownBy && within(e.Thread.Author.Domain, q.Domain)
 	q.Content = &greylist.Content{Subject: j.message.Subject(), Body: j.message.Body()}
 	if from := j.message.Mailboxes("From"); len(from) > 0 {
-		q.Content.From = from[0].Address.String()
+		q.Content.From = strings.Trim(from[0].Address.String(), "<>")
 	}
 	j.grey = f.rules.Greylist.Check(ctx, st, q)
 	f.env.greylisted(&j.grey)

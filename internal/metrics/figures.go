@@ -110,6 +110,16 @@ func (f *Figures) Raise(p Problem) bool {
 	return !known
 }
 
+// Amend changes the text of a problem, if there is one with that ID.
+func (f *Figures) Amend(id, text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if p, known := f.problems[id]; known {
+		p.Text = text
+		f.problems[id] = p
+	}
+}
+
 // Clear ends the problem with that ID. It returns how long it lasted, and false
 // when there was none.
 func (f *Figures) Clear(id string) (time.Duration, bool) {

@@ -13,11 +13,12 @@ import (
 
 // Bounds of records.
 const (
-	maxAnswers = 20   // addresses to which an answer to a message may come
-	maxDomains = 100  // domains that a message went to
-	maxBy      = 8    // users who wrote to somebody
-	shards     = 4096 // records into which those who are known are divided
-	maxKey     = 250  // bytes
+	maxAnswers = 20        // addresses to which an answer to a message may come
+	maxDomains = 100       // domains that a message went to
+	maxBy      = 8         // users who wrote to somebody
+	shards     = 4096      // records into which those who are known are divided
+	maxKey     = 250       // bytes
+	maxShard   = 256 << 10 // bytes of a record of those who are known
 )
 
 // A sentRecord is what is remembered of a message of ours.
@@ -180,7 +181,7 @@ func (r *Replies) prune(shard []byte) []byte {
 	for excess := bytes.Count(shard, []byte{'\n'}) - most; len(shard) > 0; excess-- {
 		n := lineLength(shard)
 		a, ok := parseLine(shard[:n])
-		if excess <= 0 && shard[0] == '\n' && ok && r.env.Now().Sub(a.At) <= r.conf.KnownExpire.Std() {
+		if excess <= 0 && len(shard) <= maxShard && shard[0] == '\n' && ok && r.env.Now().Sub(a.At) <= r.conf.KnownExpire.Std() {
 			break
 		}
 		shard = shard[n:]

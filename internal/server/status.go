@@ -45,6 +45,7 @@ func (d *daemon) checkHealth() {
 	d.checkCrowd()
 	d.checkFiles()
 	d.checkErrands()
+	d.checkStores()
 	d.checkDNS()
 	d.checkKeys()
 	d.checkLists()

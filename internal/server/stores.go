@@ -63,14 +63,31 @@ func (d *daemon) openStores(c *config.Config) error {
 
 // storeDown is told of an outage of a store as it begins.
 func (d *daemon) storeDown(h store.Health) {
-	reason := strings.ReplaceAll(h.Reason, h.Address+": ", "") // it names the server, where there are several
+	text, reason := storeProblem(h)
 	effect := "mail goes on without greylisting, limits and recognised replies"
 	if d.own != nil && h.Kind != d.own.Health().Kind {
 		effect = "no messages are published"
 	}
-	p := metrics.Problem{ID: "store " + h.Address, Severity: metrics.Degraded, Text: "store " + h.Kind + " " + h.Address + ": " + reason, Effect: effect}
+	p := metrics.Problem{ID: "store " + h.Address, Severity: metrics.Degraded, Text: text, Effect: effect}
 	if d.figures.Raise(p) {
 		d.log.Error("store unavailable: "+effect, "store", h.Kind, "address", h.Address, "reason", reason)
+	}
+}
+
+// storeProblem says what is wrong with a store, and why alone.
+func storeProblem(h store.Health) (text, reason string) {
+	reason = strings.ReplaceAll(h.Reason, h.Address+": ", "") // it names the server, where there are several
+	return "store " + h.Kind + " " + h.Address + ": " + reason, reason
+}
+
+// checkStores has the problems say why stores are down now: that may change while they
+// are.
+func (d *daemon) checkStores() {
+	for _, s := range d.env.Stores.All() {
+		if h := s.Health(); !h.Up {
+			text, _ := storeProblem(h)
+			d.figures.Amend("store "+h.Address, text)
+		}
 	}
 }
 
