@@ -1,11 +1,5 @@
 package authres
 
-import (
-	"strings"
-
-	"golang.org/x/net/idna"
-)
-
 // A Header is the value of an Authentication-Results field.
 type Header struct {
 	ID      string   // authserv-id; "" when the field has none
@@ -41,43 +35,4 @@ func (r Result) Prop(typ, name string) string {
 		}
 	}
 	return ""
-}
-
-// Foreign tells whether the field with this value is the word of another service than
-// id. A field that isn't foreign claims to be ours, and has to be removed from what
-// comes from outside (RFC 8601, section 5). Capitals, quotes, comments, a version, a
-// final dot, and Unicode for A-labels don't make a difference. A field that can't be
-// read counts as ours if it begins with anything like id.
-func Foreign(value, id string) bool {
-	if len(value) > maxValue {
-		value = value[:maxValue]
-	}
-	h := Parse(value)
-	mine := canonical(id)
-	if mine == "" {
-		return true
-	}
-	if canonical(h.ID) == mine {
-		return false
-	}
-	// Other programs may read differently what is no token.
-	first, _, _ := strings.Cut(value, ";")
-	for _, word := range strings.FieldsFunc(first, func(r rune) bool { return r <= ' ' || strings.ContainsRune(`()"\,/=`, r) }) {
-		if canonical(word) == mine && (h.Broken || h.ID == "") {
-			return false
-		}
-	}
-	return true
-}
-
-// canonical returns an authserv-id as it is compared.
-func canonical(id string) string {
-	id = strings.ToLower(strings.TrimSuffix(strings.TrimSpace(id), "."))
-	if len(id) > maxWord {
-		return id
-	}
-	if a, err := idna.Lookup.ToASCII(id); err == nil {
-		return a
-	}
-	return id
 }

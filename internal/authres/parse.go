@@ -115,11 +115,12 @@ type reader struct {
 	s     string
 	i     int
 	whole bool // no comment or quoted string without end so far
+	keep  int  // bytes of a word or a comment that are returned
 }
 
 // cut reads all segments, and tells whether every comment and quoted string has its end.
 func cut(s string) ([]segment, bool) {
-	r := &reader{s: s, whole: true}
+	r := &reader{s: s, whole: true, keep: maxWord}
 	var list []segment
 	for {
 		seg := r.segment()
@@ -204,7 +205,7 @@ func (r *reader) comment() string {
 		case c == '\r' || c == '\n' || c == '\t':
 			c = ' '
 		}
-		if b.Len() < maxWord {
+		if b.Len() < r.keep {
 			b.WriteByte(c)
 		}
 	}
@@ -225,7 +226,7 @@ func (r *reader) word(name bool) string {
 			r.quoted(&b)
 			continue
 		}
-		if b.Len() < maxWord {
+		if b.Len() < r.keep {
 			b.WriteByte(c)
 		}
 		r.i++
@@ -247,7 +248,7 @@ func (r *reader) quoted(b *strings.Builder) {
 		case c == '\r' || c == '\n':
 			continue
 		}
-		if b.Len() < maxWord {
+		if b.Len() < r.keep {
 			b.WriteByte(c)
 		}
 	}

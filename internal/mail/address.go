@@ -3,8 +3,6 @@ package mail
 import (
 	"strings"
 	"unicode/utf8"
-
-	"golang.org/x/net/idna"
 )
 
 // Bounds of the parsed halves of an address in bytes. RFC 5321, section 4.5.3.1
@@ -198,8 +196,8 @@ func unquote(s string) string {
 	return string(b)
 }
 
-// asciiDomain returns the domain in lower-case A-labels. A name that IDNA can't map
-// stays as it is but for ASCII case.
+// asciiDomain returns the domain in lower-case A-labels. A name that IDNA can't map, or
+// that has a label that is too long for the DNS, stays as it is but for ASCII case.
 func asciiDomain(s string) string {
 	// Four bytes of UTF-8 for each of the 255 that a name may have.
 	s = cut(strings.TrimRight(strings.Trim(s, " \t\r\n"), "."), 4*maxDomain)
@@ -207,9 +205,9 @@ func asciiDomain(s string) string {
 		return cut(strings.ToLower(s), maxDomain)
 	}
 	if utf8.ValidString(s) {
-		// An error may be a mere underscore: what counts is what came out. Unicode
-		// has characters that map to "@" and "/", which must not get in this way.
-		if a, _ := idna.Lookup.ToASCII(s); isHostName(a) {
+		// Unicode has characters that map to "@" and "/", which must not get in this
+		// way.
+		if a, ok := aLabels(s); ok && isHostName(a) {
 			return cut(strings.ToLower(strings.TrimRight(a, ".")), maxDomain)
 		}
 	}

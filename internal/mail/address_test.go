@@ -5,6 +5,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
+
 	"rmilter/internal/mail"
 )
 
@@ -98,6 +100,31 @@ func TestParseAddressBounds(t *testing.T) {
 	}
 }
 
+// TestLongLabels wants a name left alone whose labels can't be in the DNS: its conversion
+// costs the square of its length.
+func TestLongLabels(t *testing.T) {
+	for _, c := range [][2]string{
+		{strings.Repeat("例", 80) + ".example", strings.Repeat("例", 80) + ".example"},
+		{"xn--" + strings.Repeat("a", 60) + ".Bücher.example", "xn--" + strings.Repeat("a", 60) + ".bücher.example"},
+		{strings.Repeat("ü", 54) + ".example", "xn--" + asciiOf(t, strings.Repeat("ü", 54)) + ".example"},
+		{strings.Repeat("u\u0308", 54), "xn--" + asciiOf(t, strings.Repeat("ü", 54))},
+	} {
+		if got := mail.ParseAddress("a@" + c[0]).Domain; got != c[1] {
+			t.Errorf("%s: got %s, want %s", c[0], got, c[1])
+		}
+	}
+}
+
+// asciiOf returns a label as the library writes it, without the prefix.
+func asciiOf(t *testing.T, label string) string {
+	t.Helper()
+	a, err := idna.Lookup.ToASCII(label)
+	if err != nil || len(a) > 63 {
+		t.Fatalf("%s: got %s, %v", label, a, err)
+	}
+	return strings.TrimPrefix(a, "xn--")
+}
+
 func TestStrip(t *testing.T) {
 	for _, c := range []struct{ local, delimiter, want string }{
 		{"alice+news", "+", "alice"},
@@ -151,6 +178,36 @@ func FuzzParseAddress(f *testing.F) {
 		// What is shown of a clean address is read as the same address.
 		if b := mail.ParseAddress(shown); utf8.ValidString(a.Local) && !strings.Contains(shown, "?") && a.Local != "" && b.Key() != a.Key() && len(a.Local) < 500 && !strings.ContainsAny(a.Domain, ` "\<>`) {
 			t.Errorf("read again: got %q, want %q", b.Key(), a.Key())
+		}
+	})
+}
+
+// FuzzUnicodeDomain wants of every name in Unicode what the library makes of it, unless a
+// label of that is too long.
+func FuzzUnicodeDomain(f *testing.F) {
+	for _, s := range []string{"bücher", "例え。テスト", "xn--bcher-kva.ü", "ｍｘ.ｘｎ－－bcher-kva", "a_b.é", "\u00ad\u0308", "ßς\u200d", "אב1.ü", "\U0001f600-", "\ufdfa", "Ünïcode-ümlaut"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if len(s) > 200 || strings.ContainsAny(s, "@<>\\\" \t\r\n") {
+			return
+		}
+		ascii, long := true, false
+		for _, r := range s {
+			ascii = ascii && r < 0x80
+		}
+		if ascii || !utf8.ValidString(s) {
+			return
+		}
+		want, _ := idna.Lookup.ToASCII(strings.TrimRight(s, "."))
+		for label := range strings.SplitSeq(want, ".") {
+			long = long || len(label) > 63
+		}
+		if long || want == "" || len(want) > 255 || strings.Trim(strings.ToLower(want), "abcdefghijklmnopqrstuvwxyz0123456789-_.") != "" {
+			return
+		}
+		if got := mail.ParseAddress("a@" + s).Domain; got != strings.ToLower(strings.TrimRight(want, ".")) {
+			t.Errorf("%q: got %q, want %q", s, got, want)
 		}
 	})
 }

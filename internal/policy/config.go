@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 
+	"rmilter/internal/authres"
 	"rmilter/internal/ucl"
 	"rmilter/scan"
 )
@@ -21,7 +22,7 @@ type Config struct {
 	Subject             ucl.String     // template of a rewritten subject
 	Actions             Actions        // the thresholds
 	SMTPCodes           Codes          // which code temporary answers have
-	AuthservID          ucl.String     // our name in Authentication-Results; "" for the host name
+	AuthservID          ServiceID      // our name in Authentication-Results; "" for the host name
 	AuthResults         ucl.Flag       // add Authentication-Results
 	Blocks              []*Block       // settings of their own for some recipients, in order
 }
@@ -83,7 +84,7 @@ func (c *Config) Sections() []*ucl.Section {
 		{Options: []ucl.Option{
 			{Name: "smtp_codes", Value: ucl.Enum(&c.SMTPCodes, RspamdCodes, RmilterCodes), Doc: "rspamd: temporary answers have code 451. rmilter: 452 for soft reject, greylisting and what tempfail_on_error defers, as the old rmilter had it."},
 			{Name: "authentication_results", Value: &c.AuthResults, Doc: "Add the field Authentication-Results (RFC 8601) to the mail of others: what SPF, DKIM, DMARC and ARC say."},
-			{Name: "authserv_id", Value: &c.AuthservID, Example: "mx.example.com", Doc: "Under which name that field is added; \"\" is hostname. Fields of this name that mail comes with are deleted, as they are forged. Machines that hand mail to each other need one name, or keep each other's."},
+			{Name: "authserv_id", Value: &c.AuthservID, Example: "mx.example.com", Doc: "Under which name that field is added, a host name; \"\" is hostname. Authentication-Results of this name that mail comes with are deleted, as they are forged. Machines that hand mail to each other need one name, or keep each other's."},
 		}},
 		{Name: "spamd", Doc: "What is done with spam.", Options: c.spamd(), Check: c.checkSpamd},
 		actions,
@@ -241,3 +242,25 @@ func (h *HeaderName) Set(n *ucl.Node, _ bool) error {
 
 // String returns the name in quotes.
 func (h HeaderName) String() string { return ucl.Quote(string(h)) }
+
+// A ServiceID is the name under which rmilter adds Authentication-Results, in A-labels; ""
+// when none is set.
+type ServiceID string
+
+// Set implements ucl.Value. It accepts host names only: other programs read whatever else
+// differently, so it couldn't be told what claims to be ours.
+func (s *ServiceID) Set(n *ucl.Node, _ bool) error {
+	text, err := n.Word()
+	if err != nil {
+		return err
+	}
+	id, ok := authres.ServiceID(text)
+	if !ok && text != "" {
+		return n.Errorf("%.80q can't name us in Authentication-Results; expected a host name", text)
+	}
+	*s = ServiceID(id)
+	return nil
+}
+
+// String returns the name in quotes.
+func (s ServiceID) String() string { return ucl.Quote(string(s)) }

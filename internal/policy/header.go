@@ -25,7 +25,8 @@ const (
 )
 
 // foreignFields returns the deletions of all fields that look like ours or like
-// another filter's, whoever wrote them: of each name from the highest index down, so
+// another filter's, whoever wrote them, and of each Authentication-Results that claims to
+// be ours, which none can be that comes with a message (RFC 8601, section 5): of each name from the highest index down, so
 // that a deletion doesn't shift the others. flood tells that there are more than
 // maxForeign, and the rest is left.
 func foreignFields(h mail.Header, spamHeader, authservID string) (edits []Edit, flood bool) {
@@ -34,11 +35,11 @@ func foreignFields(h mail.Header, spamHeader, authservID string) (edits []Edit, 
 		index int
 	}
 	var spots []spot
-	count := map[string]int{}
+	count, service := map[string]int{}, authres.ServiceOf(authservID)
 	for _, f := range h {
 		name := mail.LowerASCII(f.Name)
 		count[name]++ // those of others that stay count, too
-		if foreign(name, mail.LowerASCII(spamHeader)) || forged(name, f.Raw, authservID) {
+		if foreign(name, mail.LowerASCII(spamHeader)) || name == "authentication-results" && service.Claims(f.Raw) {
 			spots = append(spots, spot{f.Name, count[name]})
 		}
 	}
@@ -59,12 +60,6 @@ func foreign(name, spamHeader string) bool {
 		strings.HasPrefix(name, "x-rmilter-")
 }
 
-// forged tells whether a field claims to be an Authentication-Results of ours, which none
-// can be that comes with a message (RFC 8601, section 5).
-func forged(name, value, authservID string) bool {
-	return name == "authentication-results" && !authres.Foreign(value, authservID)
-}
-
 // authentication returns our Authentication-Results.
 func (d *decision) authentication() []Edit {
 	if len(d.f.Auth) == 0 || !bool(d.c.AuthResults) {
@@ -74,12 +69,16 @@ func (d *decision) authentication() []Edit {
 	return []Edit{{Kind: InsertHeader, Index: OnTop, Name: authres.Name, Value: h.Format()}}
 }
 
-// authservID returns the name under which we say what we found.
+// authservID returns the name under which we say what we found. A machine whose name
+// can't be one is localhost, as one without a name is.
 func (d *decision) authservID() string {
 	if id := string(d.c.AuthservID); id != "" {
 		return id
 	}
-	return d.f.Hostname
+	if id, ok := authres.ServiceID(d.f.Hostname); ok {
+		return id
+	}
+	return "localhost"
 }
 
 // extended returns the fields that tell about the scan.
