@@ -124,6 +124,17 @@ func (h *header) pick(names []string) []int {
 	return picked
 }
 
+// covers tells whether names take all fields of one of them.
+func (h *header) covers(names []string, name string) bool {
+	left := len(h.byName[name])
+	for _, n := range names {
+		if n == name {
+			left--
+		}
+	}
+	return left <= 0
+}
+
 // write gives the fields to a hash.
 func (h *header) write(to hash.Hash, fields []int, c Canon) {
 	for _, i := range fields {

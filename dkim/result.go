@@ -61,6 +61,7 @@ const (
 	BadSignature Reason = "bad signature"
 	BodyTooShort Reason = "body shorter than l="
 	BodyUnsigned Reason = "part of the body is not signed"
+	FromUnsigned Reason = "an unsigned From field" // sections 5.4.2 and 8.15
 
 	// Bounds of ours.
 	TooLarge Reason = "over the limits"

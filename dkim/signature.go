@@ -199,7 +199,10 @@ func readSeal(rest *signed, tags tagList) *Fault {
 	return nil
 }
 
-// readCovered reads what of the message is signed and how.
+// readCovered reads what of the message is signed and how. Both kinds must sign From (RFC
+// 6376, section 5.4; RFC 8617, section 4.1.2). Only an ARC-Message-Signature with an empty
+// h= may verify without, as the validation suite wants it: it says nothing of the header,
+// and whoever trusts the chain has to look for From among Names.
 func (r reader) readCovered(s *Signature, rest *signed, tags tagList) *Fault {
 	if f := readCanon(s, rest, tags); f != nil {
 		return f
@@ -213,7 +216,7 @@ func (r reader) readCovered(s *Signature, rest *signed, tags tagList) *Fault {
 	}
 	s.Names = splitColons(h)
 	switch {
-	case rest.kind == dkimSignature && !slices.Contains(s.Names, "from"):
+	case !slices.Contains(s.Names, "from") && !(rest.kind == messageSignature && noSpace(h) == ""):
 		return fault(FromNotSigned, "")
 	case rest.kind == messageSignature && slices.Contains(s.Names, "arc-seal"):
 		return fault(SealSigned, "")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,8 +165,13 @@ func (v *Verifier) verify(ctx context.Context, s *Signature, rest *signed) {
 		s.Status, s.Reason, s.HeaderCanon = "", "", Relaxed
 		v.compareHeader(s, rest, record)
 	}
-	if s.Status == Pass && s.Unsigned > 0 {
+	switch {
+	case s.Status != Pass:
+	case s.Unsigned > 0:
 		s.blame(&Fault{Policy, BodyUnsigned, ""})
+	case slices.Contains(s.Names, "from") && !v.header.covers(s.Names, "from"):
+		// Which of them a mail program shows, nobody knows.
+		s.blame(&Fault{Policy, FromUnsigned, ""})
 	}
 }
 

@@ -16,7 +16,7 @@ type Code string
 
 // The codes.
 const (
-	None      Code = "none"      // there is no policy, or no domain that could have one
+	None      Code = "none"      // there is no policy, no domain that could have one, or no SPF result to judge by
 	Pass      Code = "pass"      // an aligned domain has authenticated the message
 	Fail      Code = "fail"      // none has
 	TempError Code = "temperror" // the DNS failed for now
@@ -35,6 +35,7 @@ type Identifier struct {
 type Query struct {
 	From     []string     // the domains of the addresses in the From field; A-labels or Unicode
 	SPF      Identifier   // zero when SPF wasn't checked
+	NoSPF    bool         // nobody could check SPF: it might have passed
 	DKIM     []Identifier // one for each signature
 	Suffixes *Suffixes    // nil for the list that is built in
 	// Random returns a number from 0 to n-1, to choose the messages that pct= means.
@@ -147,6 +148,9 @@ func Evaluate(ctx context.Context, l dns.Lookuper, q Query) Result {
 	case r.pending(q) != "":
 		// RFC 7489, section 6.6.2: the message might pass later.
 		r.Code, r.Reason = TempError, r.pending(q)
+	case q.NoSPF:
+		// It is not known whether the message fails.
+		r.Reason = "no SPF result, and no aligned signature passes"
 	default:
 		r.Code, r.Reason = Fail, "nothing aligned passes"
 		r.dispose(q.Random)

@@ -127,6 +127,7 @@ func (c *check) host(domain string) outcome {
 		}
 		if o != nil {
 			o.code, o.exp, o.expDomain = m.code, r.exp, name
+			o.anyone = o.anyone || r.open(m, c.ip.Is4())
 			return *o
 		}
 	}

@@ -2,6 +2,7 @@ package spf
 
 import (
 	"fmt"
+	"math"
 	"net/netip"
 	"strings"
 
@@ -45,6 +46,53 @@ type mechanism struct {
 	bits6      int          // of a and mx
 	prefix     netip.Prefix // of ip4 and ip6
 	lengthZero bool         // a network of length 0 is in it
+}
+
+// What a record may allow before everybody counts as allowed, in bits of a network: a
+// sixteenth of all IPv4 addresses, and of IPv6 what a regional registry gives out. Nobody
+// has so many mail servers; and ten includes don't make half of it all.
+const (
+	openBits4 = 4
+	openBits6 = 12
+)
+
+// partBits is how many bits longer a network may be to count as a part of what is open: a
+// record hasn't room for more than some 2^10.
+const partBits = 10
+
+// share returns the bits of the network that a mechanism allows addresses of one kind to
+// be in; ok is false when it allows none, or none that the record tells.
+func (m *mechanism) share(v4 bool) (bits int, ok bool) {
+	switch {
+	case m.code != Pass:
+		return 0, false
+	case m.kind == mechIP4 || m.kind == mechIP6:
+		return m.prefix.Bits(), v4 == (m.kind == mechIP4)
+	case m.kind != mechA && m.kind != mechMX:
+		return 0, false
+	case v4:
+		return m.bits4, true
+	}
+	return m.bits6, true
+}
+
+// open tells whether a mechanism is one of those that together allow nearly everybody.
+// They are summed up without a look at what others exclude, as all isn't looked at either.
+func (r *record) open(m *mechanism, v4 bool) bool {
+	most := openBits6
+	if v4 {
+		most = openBits4
+	}
+	if bits, ok := m.share(v4); !ok || bits > most+partBits {
+		return false
+	}
+	sum := 0.0
+	for i := range r.mechanisms {
+		if bits, ok := r.mechanisms[i].share(v4); ok {
+			sum += math.Ldexp(1, most-bits)
+		}
+	}
+	return sum >= 1
 }
 
 // A record is one that has been read.

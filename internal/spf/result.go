@@ -55,8 +55,9 @@ type Result struct {
 	// Via are the steps from Domain's record to the one with Mechanism, or to the one
 	// at fault: "include:_spf.example.org", "redirect=example.net".
 	Via []string
-	// Anyone tells that Code is Pass and that every address would pass: the deciding
-	// mechanism is "all" or a network of length 0.
+	// Anyone tells that Code is Pass and that nearly every address would pass: the
+	// deciding mechanism is "all", or one of networks of a record that together hold a
+	// sixteenth of all IPv4 addresses, or 2^116 of IPv6.
 	Anyone bool
 
 	// Explanation is what the domain wants the sender to be told of a Fail (RFC 7208,

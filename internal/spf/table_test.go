@@ -286,7 +286,7 @@ func TestIdentity(t *testing.T) {
 
 // TestAnyone sees which records let every address pass.
 func TestAnyone(t *testing.T) {
-	s := dnstest.Start(t, zone)
+	s := dnstest.Start(t, zone+"half.example TXT \"v=spf1 ip4:0.0.0.0/1 ip4:128.0.0.0/1 -all\"\n")
 	for record, want := range map[string]bool{
 		"v=spf1 +all":                   true,
 		"v=spf1 ip4:192.0.2.1 +all":     false,
@@ -303,10 +303,50 @@ func TestAnyone(t *testing.T) {
 		"v=spf1 mx:mx.example/0 ?all":   true,
 		"v=spf1 exists:a.example ~all":  false,
 		"v=spf1 ip4:198.51.100.0/0 all": true,
+
+		"v=spf1 ip4:0.0.0.0/1 ip4:128.0.0.0/1 -all":                     true,
+		"v=spf1 -ip4:10.0.0.0/8 ip4:192.0.0.0/4 -all":                   true,
+		"v=spf1 ip4:192.0.0.0/14 ip4:128.0.0.0/2 -all":                  true,
+		"v=spf1 ip4:192.0.0.0/15 ip4:128.0.0.0/2 -all":                  false, // not by what is open
+		"v=spf1 ip4:192.0.0.0/5 -all":                                   false,
+		"v=spf1 ip4:192.0.0.0/5 ip4:8.0.0.0/6 ip4:16.0.0.0/6 -all":      true,
+		"v=spf1 ip4:192.0.0.0/5 -ip4:8.0.0.0/6 ip6:::/1 ip4:16.0.0.0/6": false,
+		"v=spf1 ip4:192.0.2.1 ip4:0.0.0.0/1 ip4:128.0.0.0/1":            false,
+		"v=spf1 a:a.example/4 -all":                                     true,
+		"v=spf1 a:a.example/5 mx:mx.example/5 -all":                     true,
+		"v=spf1 a:a.example/16 -all":                                    false,
+		"v=spf1 a:a.example//1 -all":                                    false,
+		"v=spf1 ?ip4:128.0.0.0/1":                                       false,
+		"v=spf1 include:half.example -all":                              true,
+		"v=spf1 redirect=half.example":                                  true,
 	} {
 		s.Remove("example.org", "TXT")
 		s.AddTXT("example.org", record)
 		if got := spf.Check(t.Context(), suites.Resolver(t, s), ask(local4, "x", "u@example.org")); got.Anyone != want {
+			t.Errorf("%s: got %v, want %v (%v)", record, got.Anyone, want, got)
+		}
+	}
+}
+
+// TestAnyone6 has clients with IPv6.
+func TestAnyone6(t *testing.T) {
+	s := dnstest.Start(t, zone)
+	for record, want := range map[string]bool{
+		"v=spf1 ip6:::/1 ip6:8000::/1 -all":                         true,
+		"v=spf1 ip6:2000::/3 -all":                                  true,
+		"v=spf1 ip6:2001:d00::/14 ip6:2400::/14 -all":               false,
+		"v=spf1 ip6:2001:d00::/11 -all":                             true,
+		"v=spf1 ip6:2001:db8::/32 ip6:2400::/12 ip6:2600::/12 -all": false,
+		"v=spf1 ip6:2001:d80::/20 ip6:2400::/12 ip6:2600::/12 -all": true,
+		"v=spf1 ip6:2001:d80::/20 ip4:0.0.0.0/1 ip4:128.0.0.0/1":    false,
+		"v=spf1 a:a.example/1 -all":                                 false,
+		"v=spf1 a:a.example//12 -all":                               true,
+		"v=spf1 ip6:2001:db8::/32 -all":                             false,
+	} {
+		s.Remove("example.org", "TXT")
+		s.AddTXT("example.org", record)
+		got := spf.Check(t.Context(), suites.Resolver(t, s), ask(local6, "x", "u@example.org"))
+		if got.Code != spf.Pass || got.Anyone != want {
 			t.Errorf("%s: got %v, want %v (%v)", record, got.Anyone, want, got)
 		}
 	}

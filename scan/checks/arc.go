@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"rmilter/dkim"
@@ -82,11 +83,11 @@ func (r *arcRunner) run(p *scan.Pass) *ARCResult {
 		p.Report(arcNA)
 		return out
 	case dkim.Pass:
-		r.trust(out)
-		if out.Sealer != "" {
+		why := r.trust(out)
+		if why == "" {
 			p.Report(arcAllow, arcEvidence(c)...)
 		} else {
-			p.ReportScaled(arcAllow, 0, append(arcEvidence(c), "sealer not trusted")...)
+			p.ReportScaled(arcAllow, 0, append(arcEvidence(c), why)...)
 		}
 	case dkim.TempError:
 		p.Report(arcDNSFail, arcEvidence(c)...)
@@ -103,15 +104,23 @@ func (r *arcRunner) run(p *scan.Pass) *ARCResult {
 	return out
 }
 
-// trust finds out how far down the chain those who sealed it are trusted.
-func (r *arcRunner) trust(out *ARCResult) {
+// trust finds out how far down the chain those who sealed it are trusted, and why none
+// is. A chain that leaves From unsigned belongs to no message of anybody.
+func (r *arcRunner) trust(out *ARCResult) (why string) {
 	sets := out.Chain.Sets
+	if len(sets) > 0 && !slices.Contains(sets[len(sets)-1].Message.Names, "from") {
+		return "From not signed"
+	}
 	for i := len(sets) - 1; i >= 0 && r.trusts(sets[i].Seal.Domain); i-- {
 		if out.Sealer == "" {
 			out.Sealer = sets[i].Seal.Domain
 		}
 		out.Attested = sets[i].Results
 	}
+	if out.Sealer == "" {
+		return "sealer not trusted"
+	}
+	return ""
 }
 
 func (r *arcRunner) trusts(domain string) bool {

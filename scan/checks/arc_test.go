@@ -27,6 +27,12 @@ func TestARC(t *testing.T) {
 		{"malformed", nil, "ARC-Seal: i=1; cv=none\n" + plainText, "ARC_INVALID{incomplete set in set 1}"},
 		{"set missing", nil, strings.Replace(once, "ARC-Authentication-Results: i=1", "X-Old: i=1", 1), "ARC_INVALID{incomplete set in set 1}"},
 		{"DNS fails", nil, sealed(t, plainText, "down.example", said), "ARC_DNSFAIL{down.example:s=s:i=1,key unavailable in set 1}"},
+		{"From not signed", nil, sealedOver(t, plainText, "lists.example", said, "subject"), "ARC_REJECT{header From not signed in set 1}"},
+		{"From not signed, and changed", nil, strings.Replace(sealedOver(t, plainText, "lists.example", said, "subject"), "joe@example.net", "boss@bank.example", 1), "ARC_REJECT{header From not signed in set 1}"},
+		{"nothing signed", nil, sealedOver(t, plainText, "lists.example", said, ""), "ARC_ALLOW*0{lists.example:s=s:i=1,From not signed}"},
+		{"second From above", nil, "From: boss@bank.example\n" + once, "ARC_REJECT{lists.example:s=s:i=1,an unsigned From field in set 1}"},
+		{"both From signed", nil, sealedOver(t, "From: joe@example.net\n"+plainText, "lists.example", said, "from:from"), "ARC_ALLOW{lists.example:s=s:i=1}"},
+		{"an older one without From", nil, sealed(t, sealedOver(t, plainText, "evil.example", said, "subject"), "lists.example", said), "ARC_ALLOW{lists.example:s=s:i=2}"},
 		{"our user", trust(mail.Authenticated), once, ""},
 	})
 }
@@ -68,7 +74,7 @@ func TestAttested(t *testing.T) {
 		out := &ARCResult{}
 		for i, s := range c.sets {
 			sealer, results, _ := strings.Cut(s, " ")
-			out.Chain.Sets = append(out.Chain.Sets, dkim.Set{Instance: i + 1, Results: results, Seal: dkim.Signature{Domain: sealer}})
+			out.Chain.Sets = append(out.Chain.Sets, dkim.Set{Instance: i + 1, Results: results, Message: dkim.Signature{Names: []string{"from"}}, Seal: dkim.Signature{Domain: sealer}})
 		}
 		r.trust(out)
 		if got := out.provesDMARC("example.net"); got != c.want {

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"rmilter/dkim"
+	"rmilter/internal/dmarc"
 	"rmilter/internal/mail"
 	"rmilter/internal/spf"
 	"rmilter/scan"
@@ -13,27 +14,37 @@ import (
 // nothing.
 type Proof struct {
 	// Sender is the registered domain of From, when it is proved.
-	Sender string
-	ours   bool
-	sites  []string // registered domains
+	Sender   string
+	ours     bool
+	envelope bool     // SPF proves the domain of the envelope's sender
+	sites    []string // registered domains
+	denied   string   // why nothing is proved whatever SPF and DKIM say; "" when they count
 }
 
-// Has tells whether the message is proved to come from a domain, or from another of the
-// same registered one. Our own mail needs no proof.
+// Has tells whether an author in From is proved to be of his domain, by SPF or DKIM of
+// it or of another of the same registered one. Our own mail needs no proof. It says
+// nothing of the sender of the envelope: anybody with a signature of the domain can write
+// that.
 func (p *Proof) Has(domain string) bool {
 	return p.ours || domain != "" && slices.Contains(p.sites, mail.RegisteredDomain(domain))
 }
+
+// hasEnvelope tells whether the sender of the envelope is proved to be of his domain, which
+// only SPF can do.
+func (p *Proof) hasEnvelope(domain string) bool { return p.ours || domain != "" && p.envelope }
 
 // Auth gathers what SPF and DKIM prove. It reports to the filter which registered
 // domain the sender proves to be of: that of From, when a valid signature or the sender
 // of the envelope is of it. Its result is for the checks that trust nobody by his word.
 //
-// A client that passes only because every client would is no proof.
+// A client that passes only because every client would is no proof. When there are
+// several From fields, or DMARC fails for a domain in From and no trusted sealer of an ARC
+// chain has seen it pass, nothing is proved.
 var Auth = &scan.Spec[struct{}, Proof]{
 	Name:       "auth",
 	Doc:        "Who the sender is proved to be, by SPF and DKIM together.",
 	Composites: authComposites(),
-	Reads:      []scan.Check{SPF, DKIM},
+	Reads:      []scan.Check{SPF, DKIM, DMARC},
 	New:        telling(runAuth),
 }
 
@@ -62,6 +73,10 @@ func runAuth(p *scan.Pass) Proof {
 	if p.Envelope.Trust.Ours() {
 		return Proof{ours: true}
 	}
+	authors := authorsOf(p.Message)
+	if why := denial(p, authors); why != "" {
+		return Proof{denied: why}
+	}
 	var proof Proof
 	add := func(domain string) {
 		if s := mail.RegisteredDomain(domain); s != "" && !slices.Contains(proof.sites, s) {
@@ -70,6 +85,7 @@ func runAuth(p *scan.Pass) Proof {
 	}
 	if r, err := scan.Result(p, SPF); err == nil && vouches(r) {
 		add(r.Domain)
+		proof.envelope = r.Identity == spf.MailFrom
 	}
 	if r, err := scan.Result(p, DKIM); err == nil && r != nil {
 		for i := range r.Signatures {
@@ -78,7 +94,7 @@ func runAuth(p *scan.Pass) Proof {
 			}
 		}
 	}
-	if from, _ := fromDomain(p.Message); from != "" && proof.Has(from) {
+	if from := authors.one(); from != "" && proof.Has(from) {
 		proof.Sender = mail.RegisteredDomain(from)
 		p.Authenticate(proof.Sender)
 	}
@@ -88,26 +104,19 @@ func runAuth(p *scan.Pass) Proof {
 // vouches tells whether SPF proves the domain that it was asked about.
 func vouches(r *spf.Result) bool { return r != nil && r.Code == spf.Pass && !r.Anyone }
 
-// fromDomain returns the domain of the addresses in From, "" with a reason when there
-// is none or are several.
-func fromDomain(m *mail.Message) (domain, reason string) {
-	list := m.Mailboxes("From")
-	for i := range list {
-		switch d := list[i].Address.Domain; {
-		case d == "" || d == domain:
-		case domain != "":
-			return "", "Duplicate From header"
-		default:
-			domain = d
-		}
+// denial tells why a message proves nothing of who sent it, "" when it may. The check
+// that asks has DMARC among its Reads.
+func denial(p *scan.Pass, authors *authorship) string {
+	if p.Envelope.Trust.Ours() {
+		return ""
 	}
-	switch {
-	case domain != "":
-		return domain, ""
-	case len(list) > 0:
-		return "", "No domain in From header"
+	if authors.fields > 1 {
+		return "several From fields"
 	}
-	return "", "No From header"
+	if r, err := scan.Result(p, DMARC); err == nil && r != nil && r.Code == dmarc.Fail && r.Sealer == "" {
+		return "DMARC fails for " + shown(r.Domain)
+	}
+	return ""
 }
 
 // proven returns what is proved of the sender. A check that asks has Auth among its

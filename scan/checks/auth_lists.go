@@ -55,7 +55,8 @@ var authLists = [...]authList{
 }
 
 // AuthLists looks up domains that are proved, or should be, in lists of the
-// administrator. A failure of the DNS counts for nobody and against nobody.
+// administrator. A failure of the DNS counts for nobody and against nobody. For a message
+// of which Auth says that nothing is proved, no domain is good.
 var AuthLists = &scan.Spec[AuthListsConfig, struct{}]{
 	Name:    "auth_lists",
 	Doc:     "Lists of your own of domains that are good when SPF, DKIM or DMARC prove them, or false when these don't.",
@@ -136,13 +137,14 @@ type authState struct {
 	signatures []dkim.Signature
 	signed     bool // signatures are known
 	dmarc      *DMARCResult
-	from       string // domain; "" when there is none or are several
+	authors    *authorship
 	proof      Proof
+	denied     bool // nothing is proved, whatever SPF and DKIM say
 }
 
 func authStateOf(p *scan.Pass) *authState {
-	s := &authState{proof: proven(p)}
-	s.from, _ = fromDomain(p.Message)
+	s := &authState{proof: proven(p), authors: authorsOf(p.Message)}
+	s.denied = denial(p, s.authors) != ""
 	if r, err := scan.Result(p, SPF); err == nil {
 		s.spf = r
 	}
@@ -182,7 +184,7 @@ func (s *authState) signer(name string, status dkim.Status) bool {
 }
 
 func (s *authState) goodSPF(list *maps.List) (maps.Entry, bool) {
-	if !vouches(s.spf) {
+	if s.denied || !vouches(s.spf) {
 		return maps.Entry{}, false
 	}
 	return s.sender(list)
@@ -197,7 +199,7 @@ func (s *authState) badSPF(list *maps.List) (maps.Entry, bool) {
 
 func (s *authState) goodDKIM(list *maps.List) (maps.Entry, bool) {
 	for i := range s.signatures {
-		if g := &s.signatures[i]; g.Status == dkim.Pass {
+		if g := &s.signatures[i]; g.Status == dkim.Pass && !s.denied {
 			if e, ok := listedDomain(list, g.Domain); ok {
 				return e, true
 			}
@@ -220,7 +222,7 @@ func (s *authState) badDKIM(list *maps.List) (maps.Entry, bool) {
 }
 
 func (s *authState) goodBoth(list *maps.List) (maps.Entry, bool) {
-	if !vouches(s.spf) || !s.signer(s.spf.Domain, dkim.Pass) {
+	if s.denied || !vouches(s.spf) || !s.signer(s.spf.Domain, dkim.Pass) {
 		return maps.Entry{}, false
 	}
 	return s.sender(list)
@@ -237,15 +239,21 @@ func (s *authState) badBoth(list *maps.List) (maps.Entry, bool) {
 }
 
 func (s *authState) goodDMARC(list *maps.List) (maps.Entry, bool) {
-	if s.dmarc == nil || !s.dmarc.passed() || !s.proof.Has(s.from) {
+	from := s.authors.one()
+	if s.dmarc == nil || !s.dmarc.passed() || !s.proof.Has(from) {
 		return maps.Entry{}, false
 	}
-	return listedDomain(list, s.from)
+	return listedDomain(list, from)
 }
 
 func (s *authState) badDMARC(list *maps.List) (maps.Entry, bool) {
-	if s.dmarc == nil || s.from == "" || !s.dmarc.known() || s.dmarc.passed() || s.dmarc.Sealer != "" || s.proof.Has(s.from) {
+	if s.dmarc == nil || s.spf == nil || !s.dmarc.known() || s.dmarc.passed() || s.dmarc.Sealer != "" {
 		return maps.Entry{}, false
 	}
-	return listedDomain(list, s.from)
+	for _, from := range s.authors.domains {
+		if e, ok := listedDomain(list, from); ok && !s.proof.Has(from) {
+			return e, true
+		}
+	}
+	return maps.Entry{}, false
 }

@@ -198,9 +198,26 @@ func partial(t testing.TB, domain, part, rest string) string {
 	return "DKIM-Signature: " + value + "\n" + head + "\n" + part + rest
 }
 
+// signedOnce signs a message without folded fields, whose body is in its relaxed form, for
+// a domain: the undermost From and Subject, and nothing that could be put on top.
+func signedOnce(t testing.TB, raw, domain string) string {
+	t.Helper()
+	m := mail.Parse([]byte(raw), mail.DefaultLimits)
+	froms := m.Header().Values("From")
+	value := fmt.Sprintf("v=1; a=ed25519-sha256; c=relaxed/relaxed; d=%s; s=s; h=from:subject; bh=%s; b=", domain, bodyHash(string(m.Body())))
+	value = signValue(canon("From", froms[len(froms)-1])+canon("Subject", m.Header().Get("Subject"))+canon("DKIM-Signature", value), value)
+	return "DKIM-Signature: " + value + "\n" + raw
+}
+
 // sealed puts an ARC set of a domain over a message without folded fields, whose body is
 // in its relaxed form. The message signature covers From and Subject.
 func sealed(t testing.TB, raw, domain, results string) string {
+	t.Helper()
+	return sealedOver(t, raw, domain, results, "from:subject")
+}
+
+// sealedOver is sealed with a message signature over other fields.
+func sealedOver(t testing.TB, raw, domain, results, names string) string {
 	t.Helper()
 	m := mail.Parse([]byte(raw), mail.DefaultLimits)
 	sets := m.Header().Count("ARC-Seal")
@@ -209,8 +226,19 @@ func sealed(t testing.TB, raw, domain, results string) string {
 		cv = "none"
 	}
 	aar := fmt.Sprintf("i=%d; %s", n, results)
-	ams := fmt.Sprintf("i=%d; a=ed25519-sha256; c=relaxed/relaxed; d=%s; s=s; h=from:subject; bh=%s; b=", n, domain, bodyHash(string(m.Body())))
-	ams = signValue(canon("From", m.Header().Get("From"))+canon("Subject", m.Header().Get("Subject"))+canon("ARC-Message-Signature", ams), ams)
+	ams := fmt.Sprintf("i=%d; a=ed25519-sha256; c=relaxed/relaxed; d=%s; s=s; h=%s; bh=%s; b=", n, domain, names, bodyHash(string(m.Body())))
+	var header string
+	left := map[string][]string{}
+	for name := range strings.SplitSeq(names, ":") {
+		if left[name] == nil {
+			left[name] = append([]string{}, m.Header().Values(name)...)
+		}
+		if n := len(left[name]); n > 0 { // from the bottom up
+			header += canon(name, left[name][n-1])
+			left[name] = left[name][:n-1]
+		}
+	}
+	ams = signValue(header+canon("ARC-Message-Signature", ams), ams)
 	var all string
 	for i := sets - 1; i >= 0; i-- { // the oldest is the last
 		for _, name := range []string{"ARC-Authentication-Results", "ARC-Message-Signature", "ARC-Seal"} {

@@ -20,7 +20,7 @@ import (
 
 // TestAuth sees which domains are proved, and which of them is the sender's.
 func TestAuth(t *testing.T) {
-	r := newAuthRig(t, "", spfZone+keyZone(t, "example.net", "example.org", "co.uk", "lists.example")+trialZone(t, "trial._domainkey.example.net")+"mail.example.net TXT v=spf1 ip4:203.0.113.7 -all\nexample.co.uk TXT v=spf1 +all")
+	r := newAuthRig(t, "", spfZone+keyZone(t, "example.net", "example.org", "co.uk", "lists.example")+trialZone(t, "trial._domainkey.example.net")+"mail.example.net TXT v=spf1 ip4:203.0.113.7 -all\nexample.co.uk TXT v=spf1 +all\nb.strict.example TXT v=spf1 ip4:203.0.113.7 -all\n_dmarc.strict.example TXT v=DMARC1; p=reject; aspf=s; adkim=s\n_dmarc.b.strict.example TXT v=DMARC1; p=reject; aspf=s")
 	from := func(domain string) func(*mail.Envelope) { return sender("<joe@" + domain + ">") }
 	for _, c := range []struct {
 		name   string
@@ -45,6 +45,12 @@ func TestAuth(t *testing.T) {
 		{"bad DKIM", nil, strings.Replace(signed(t, plainText, "example.net"), "\nHello\n", "\nHullo\n", 1), "", ""},
 		{"both", from("pass.example"), signed(t, plainText, "example.net"), "example.net", "pass.example example.net www.example.net"},
 		{"two domains in From", from("pass.example"), signed(t, by("pass.example>, <jim@example.net"), "example.net"), "", "pass.example example.net www.example.net"},
+		{"two From of a domain", from("pass.example"), "From: jim@pass.example\n" + by("pass.example"), "", ""},
+		{"three domains in From", from("pass.example"), by("pass.example>, <a@example.net>, <b@c.example"), "", "pass.example"},
+		{"empty labels in From", from("pass.example"), by("pass..example"), "", "pass.example"},
+		{"DMARC fails, SPF of a name below", from("b.strict.example"), by("strict.example"), "", ""},
+		{"DMARC fails, SPF of another", from("pass.example"), by("strict.example"), "", ""},
+		{"DMARC passes", from("b.strict.example"), by("b.strict.example"), "strict.example", ""},
 		{"our user", trust(mail.Authenticated), plainText, "", "pass.example example.net www.example.net example.org co.uk example.co.uk lists.example fail.example soft.example"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -320,6 +326,16 @@ func TestAuthLists(t *testing.T) {
 		{"blacklist_spf_dkim", "temp.example", from("temp.example"), plainText, ""},
 		{"whitelist_dmarc", "reject.example", nil, good, "WHITELIST_DMARC{reject.example}"},
 		{"whitelist_dmarc", "reject.example", nil, changed, ""},
+		// DMARC fails for From: nothing is good by the word of others.
+		{"whitelist_spf", "pass.example", from("pass.example"), by("reject.example"), ""},
+		{"whitelist_dkim", "pass.example", nil, signed(t, by("reject.example"), "pass.example"), ""},
+		{"whitelist_spf_dkim", "pass.example", from("pass.example"), signed(t, by("reject.example"), "pass.example"), ""},
+		{"whitelist_spf", "b.strict.example", from("b.strict.example"), by("strict.example"), ""},
+		{"whitelist_spf", "pass.example", from("pass.example"), by("quarantine.example>, <joe@pass.example"), ""},
+		{"whitelist_spf", "pass.example", from("pass.example"), "From: joe@pass.example\n" + plainText, ""},
+		{"whitelist_spf_dkim", "pass.example", from("pass.example"), signed(t, plainText, "pass.example"), "WHITELIST_SPF_DKIM{pass.example}"},
+		{"blacklist_dmarc", "reject.example", inspect, by("reject.example"), ""},
+		{"blacklist_dmarc", "reject.example", nil, by("pass.example>, <joe@reject.example"), "BLACKLIST_DMARC{reject.example}"},
 		{"whitelist_dmarc", "pass.example", nil, signed(t, by("pass.example"), "pass.example"), ""},
 		{"blacklist_dmarc", "reject.example", nil, good, ""},
 		{"blacklist_dmarc", "reject.example", nil, changed, "BLACKLIST_DMARC{reject.example}"},

@@ -3,6 +3,7 @@ package checks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"strings"
@@ -48,11 +49,16 @@ type DMARCResult struct {
 	dmarc.Result
 	// Sealer is a trusted domain that saw DMARC pass before the message was changed, as
 	// its ARC seal says, when DMARC fails now; "" otherwise.
-	Sealer string
+	Sealer  string
+	several bool // Domain is one of several in From
 }
 
 // DMARC asks what the domain in From wants done with the message (RFC 7489). Its result
 // is nil when that can't be told: for our own mail, and when SPF or DKIM are off.
+//
+// Where From has several domains each is judged, and the strictest outcome counts (RFC
+// 7489, section 6.6.1): a second author is no way around the policy of the first. More
+// than maxAuthors fail as with p=reject: nobody knows which policies the others have.
 //
 // The actions are never for mail of trusted relays, for a list that has signed its
 // List-Id, and for what a trusted sealer of an ARC chain says. Anybody can run a list;
@@ -93,14 +99,10 @@ func (c *DMARCConfig) run(ctx context.Context, p *scan.Pass) (*DMARCResult, erro
 	if p.Aids.DNS == nil || e.Trust.Ours() {
 		return nil, nil
 	}
-	from, reason := fromDomain(p.Message)
-	q, ok := dmarcQuery(p, from)
-	if !ok {
+	authors := authorsOf(p.Message)
+	res, q := judgeAuthors(ctx, p, authors)
+	if res == nil {
 		return nil, nil
-	}
-	res := &DMARCResult{}
-	if res.Result = (dmarc.Result{Code: dmarc.None, Disposition: dmarc.Monitor, Reason: reason}); from != "" {
-		res.Result = dmarc.Evaluate(ctx, p.Aids.DNS, q)
 	}
 	row := dmarc.NewRow(e.ClientIP, q, res.Result)
 	row.EnvelopeFrom, row.EnvelopeTo = e.From.Domain, rcptDomain(e)
@@ -111,10 +113,75 @@ func (c *DMARCConfig) run(ctx context.Context, p *scan.Pass) (*DMARCResult, erro
 		p.ReportScaled(found, strength, res.evidence()...)
 	}
 	p.AddAuth(dmarcAuth(&res.Result))
-	if len(res.Record.Aggregate) > 0 && (res.Code == dmarc.Pass || res.Code == dmarc.Fail) {
+	if len(res.Record.Aggregate) > 0 && !authors.more && (res.Code == dmarc.Pass || res.Code == dmarc.Fail) {
 		p.CountDMARC(row)
 	}
 	return res, nil
+}
+
+// judgeAuthors evaluates the policy of each domain in From and returns what is strictest,
+// with the question to it; nil when nobody looked for what the answer rests on.
+func judgeAuthors(ctx context.Context, p *scan.Pass, authors *authorship) (res *DMARCResult, asked dmarc.Query) {
+	none := func(reason string) dmarc.Result {
+		return dmarc.Result{Code: dmarc.None, Disposition: dmarc.Monitor, Reason: reason}
+	}
+	if len(authors.domains) == 0 {
+		q, ok := dmarcQuery(p, "")
+		if !ok {
+			return nil, q
+		}
+		return &DMARCResult{Result: none(authors.reason)}, q
+	}
+	arc, err := scan.Result(p, ARC)
+	if err != nil {
+		arc = nil
+	}
+	for _, from := range authors.domains {
+		q, ok := dmarcQuery(p, from)
+		if !ok {
+			return nil, q
+		}
+		r := &DMARCResult{Result: dmarc.Evaluate(ctx, p.Aids.DNS, q), several: len(authors.domains) > 1}
+		if r.Code == dmarc.Fail && arc.provesDMARC(r.Domain) {
+			r.Sealer = arc.Sealer
+		}
+		if res == nil || r.severity() > res.severity() {
+			res, asked = r, q
+		}
+	}
+	switch {
+	case authors.more:
+		res.Code, res.Disposition, res.SampledOut, res.Sealer = dmarc.Fail, dmarc.Reject, false, ""
+		res.Reason = fmt.Sprintf("more than %d domains in From", maxAuthors)
+	case authors.mended && res.Code == dmarc.Pass:
+		// The domain that would pass isn't the one that stands there.
+		res.Result = none("From has an address without a domain")
+	}
+	return res, asked
+}
+
+// severity orders the results for several authors: one proves the message to be of none
+// but himself.
+func (r *DMARCResult) severity() int {
+	switch r.Code {
+	case dmarc.Pass:
+		return 0
+	case dmarc.Fail:
+		switch {
+		case r.Sealer != "":
+			return 1
+		case r.Disposition == dmarc.Reject:
+			return 7
+		case r.Disposition == dmarc.Quarantine:
+			return 6
+		}
+		return 5
+	case dmarc.TempError:
+		return 4
+	case dmarc.PermError:
+		return 3
+	}
+	return 2
 }
 
 // dmarcQuery returns the question about a domain; ok is false when nobody looked for
@@ -127,7 +194,9 @@ func dmarcQuery(p *scan.Pass, from string) (q dmarc.Query, ok bool) {
 		return q, false
 	case err != nil:
 		q.SPF = dmarc.Identifier{Domain: from, Scope: "mfrom", Result: failed}
-	case r != nil:
+	case r == nil:
+		q.NoSPF = true
+	default:
 		q.SPF = dmarc.Identifier{Domain: r.Domain, Scope: "mfrom", Result: string(r.Code)}
 		if r.Identity == spf.HELO {
 			q.SPF.Scope = "helo"
@@ -173,8 +242,7 @@ func rcptDomain(e *mail.Envelope) string {
 // fail does what is to be done with a message that fails, and returns what that is.
 func (c *DMARCConfig) fail(p *scan.Pass, res *DMARCResult) (dmarc.Policy, dmarc.Override) {
 	asked := res.Disposition
-	if r, err := scan.Result(p, ARC); err == nil && r.provesDMARC(res.Domain) {
-		res.Sealer = r.Sealer
+	if res.Sealer != "" {
 		return dmarc.Monitor, dmarc.TrustedForwarder
 	}
 	wanted := c.quarantine
@@ -268,6 +336,9 @@ func (r *DMARCResult) evidence() []string {
 	}
 	if r.SampledOut {
 		all = append(all, "sampled_out")
+	}
+	if r.several {
+		all = append(all, "one of several domains in From")
 	}
 	if r.Sealer != "" {
 		all = append(all, "seen to pass by "+shown(r.Sealer))

@@ -48,7 +48,7 @@ func dmarcRig(t *testing.T, conf string) *authRig {
 func TestDMARC(t *testing.T) {
 	r := dmarcRig(t, "arc { trusted_sealers = relay.example }")
 	from := func(domain string) func(*mail.Envelope) { return sender("<joe@" + domain + ">") }
-	const fails = "nothing aligned passes"
+	const fails, several = "nothing aligned passes", ",one of several domains in From"
 	changed := strings.Replace(signed(t, by("reject.example"), "reject.example"), "\nHello\n", "\nHullo\n", 1)
 	r.fixtures(t, DMARC.Symbols, []fixture{
 		{"no policy", nil, by("fail.example"), "DMARC_NA{fail.example,no policy}"},
@@ -74,13 +74,25 @@ func TestDMARC(t *testing.T) {
 		{"DNS fails for SPF of others", from("temp.example"), by("watch.example"), "DMARC_POLICY_SOFTFAIL{watch.example,none," + fails + "}"},
 		{"no From", nil, "To: alice@example.com\n\nHello\n", "DMARC_NA{No From header}"},
 		{"From without a domain", nil, "From: Joe\n\nHello\n", "DMARC_NA{No domain in From header}"},
-		{"two domains in From", from("reject.example"), "From: joe@reject.example, jim@watch.example\n\nHello\n", "DMARC_NA{Duplicate From header}"},
+		{"two domains in From", from("reject.example"), "From: joe@reject.example, jim@watch.example\n\nHello\n", "DMARC_POLICY_SOFTFAIL{watch.example,none," + fails + several + "}"},
+		{"two domains, the second asks for more", from("watch.example"), "From: jim@watch.example, joe@reject.example\n\nHello\n", "DMARC_POLICY_REJECT{reject.example,reject," + fails + several + "}"},
+		{"two domains that are proved", from("reject.example"), signed(t, "From: joe@reject.example, jim@quarantine.example\n\nHello\n", "quarantine.example"), "DMARC_POLICY_ALLOW{reject.example,reject" + several + "}"},
+		{"two domains, one without a policy", from("reject.example"), "From: joe@reject.example, jim@fail.example\n\nHello\n", "DMARC_NA{fail.example,no policy" + several + "}"},
+		{"two domains, the DNS fails for one", from("reject.example"), "From: joe@reject.example, jim@down.example\n\nHello\n", "DMARC_DNSFAIL{down.example,dns: TXT _dmarc.down.example: server failed: SERVFAIL" + several + "}"},
+		{"two domains, a sealer saw one pass", nil, sealed(t, "From: joe@reject.example, jim@quarantine.example\nSubject: x\n\nHello\n", "relay.example", "x; dmarc=pass header.from=reject.example"), "DMARC_POLICY_QUARANTINE{quarantine.example,quarantine," + fails + several + "}"},
+		{"five domains", from("reject.example"), "From: a@a.example, a@b.example, a@c.example, a@d.example, a@reject.example\n\nHello\n", "DMARC_NA{a.example,no policy" + several + "}"},
+		{"six domains", from("reject.example"), "From: a@a.example, a@b.example, a@c.example, a@d.example, a@reject.example, a@e.example\n\nHello\n", "DMARC_POLICY_REJECT{a.example,more than 5 domains in From" + several + "}"},
+		{"empty labels", from("reject.example"), "From: joe@reject..example\n\nHello\n", "DMARC_NA{From has an address without a domain}"},
+		{"empty labels, not proved", nil, "From: joe@reject..example\n\nHello\n", "DMARC_POLICY_REJECT{reject.example,reject," + fails + "}"},
 		{"two authors of a domain", from("reject.example"), "From: joe@reject.example, jim@reject.example\n\nHello\n", "DMARC_POLICY_ALLOW{reject.example,reject}"},
-		{"two From", from("reject.example"), "From: joe@reject.example\nFrom: jim@watch.example\n\nHello\n", "DMARC_NA{Duplicate From header}"},
+		{"two From", from("reject.example"), "From: joe@reject.example\nFrom: jim@watch.example\n\nHello\n", "DMARC_POLICY_SOFTFAIL{watch.example,none," + fails + several + "}"},
 		{"seen to pass by a trusted sealer", nil, sealed(t, changed, "relay.example", "x; dmarc=pass header.from=reject.example"), "DMARC_POLICY_REJECT*0{reject.example,reject," + fails + ",seen to pass by relay.example}"},
 		{"seen to fail by a trusted sealer", nil, sealed(t, changed, "relay.example", "x; dmarc=fail header.from=reject.example"), "DMARC_POLICY_REJECT{reject.example,reject," + fails + "}"},
 		{"seen to pass by a stranger", nil, sealed(t, changed, "evil.example", "x; dmarc=pass header.from=reject.example"), "DMARC_POLICY_REJECT{reject.example,reject," + fails + "}"},
-		{"no client", inspect, by("watch.example"), "DMARC_POLICY_SOFTFAIL{watch.example,none," + fails + "}"},
+		{"no client", inspect, by("reject.example"), "DMARC_NA{reject.example,reject,no SPF result, and no aligned signature passes}"},
+		{"no client, DKIM", inspect, signed(t, by("reject.example"), "reject.example"), "DMARC_POLICY_ALLOW{reject.example,reject}"},
+		{"no client, DNS fails for DKIM", inspect, signed(t, by("temp.example"), "temp.example"), "DMARC_DNSFAIL{temp.example,reject,an aligned signature could not be verified for now}"},
+		{"a trusted relay before which nobody is known", both(inspect, trust(mail.TrustedRelay)), by("reject.example"), "DMARC_NA{reject.example,reject,no SPF result, and no aligned signature passes}"},
 		{"our user", trust(mail.Authenticated), by("reject.example"), ""},
 	})
 }
@@ -100,6 +112,7 @@ func TestDMARCActions(t *testing.T) {
 	}{
 		{"reject", nil, by("reject.example"), reject + " reject"},
 		{"reject, inspected", func(e *mail.Envelope) { e.Inspect = true }, by("reject.example"), reject + " reject"},
+		{"no client", inspect, by("reject.example"), ""},
 		{"quarantine", nil, by("quarantine.example"), mark + "quarantine.example"},
 		{"none", nil, by("watch.example"), ""},
 		{"spared", nil, by("spared.example"), mark + "spared.example"},
@@ -214,5 +227,51 @@ func TestDMARCWithout(t *testing.T) {
 	r := dmarcRig(t, "arc { enabled = no }")
 	if got, want := own(r.scan(stranger(), by("watch.example")), DMARC.Symbols), "DMARC_POLICY_SOFTFAIL{watch.example,none,nothing aligned passes}"; got != want {
 		t.Errorf("without ARC: got %s, want %s", got, want)
+	}
+}
+
+// TestDMARCSecondAuthor has a second author beside one whose domain asks for reject. He
+// proves his own domain, and that helps nobody.
+func TestDMARCSecondAuthor(t *testing.T) {
+	r := dmarcRig(t, "dmarc { actions { reject = reject; } }")
+	r.server.AddTXT("_dmarc.evil.example", "v=DMARC1; p=none")
+	r.server.AddTXT("evil.example", "v=spf1 ip4:203.0.113.7 -all")
+	const reject, none = "at least reject: Refused by the DMARC policy of reject.example reject", ""
+	for _, c := range []struct{ from, want string }{
+		{"ceo@reject.example, x@evil.example", reject},
+		{"x@evil.example, ceo@reject.example", reject},
+		{"ceo@reject.example\nFrom: x@evil.example", reject},
+		{"x@evil.example\nFrom: ceo@reject.example", reject},
+		{"Bank: ceo@reject.example;, x@evil.example", reject},
+		{"ceo@reject..example, x@evil.example", reject},
+		{"<ceo@reject.example> <x@evil.example>", reject},
+		{"<ceo@reject.example@evil.example>", reject},
+		{`"ceo@reject.example"@evil.example`, reject},
+		{`ceo@reject.example\, x@evil.example`, reject},
+		{`"ceo@reject.example", x@evil.example`, reject},
+		{`"ceo@reject.example", <x@evil.example>`, reject},
+		{"ceo@reject.example <x@evil.example>", reject},
+		{"ceo@reject.example:;, x@evil.example", reject},
+		{"<ceo@reject .example> <x@evil.example>", reject},
+		{"<ceo@ reject. example> <x@evil.example>", reject},
+		{"<ceo@(x)reject.example> <x@evil.example>", reject},
+		{"(<ceo@reject.example> x@evil.example", reject},
+		{"=?utf-8?q?ceo=40reject.example?=, x@evil.example", reject},
+		{"\"x\u201cceo@reject.example\u201d x@evil.example", reject},
+		{"<@evil.example:ceo@reject.example> <x@evil.example>", reject},
+		{strings.Repeat("x", maxMailbox/2) + " <ceo@reject.example> " + strings.Repeat("x", maxMailbox/2) + " <x@evil.example>", reject},
+		{strings.Repeat("joe@evil.example, ", maxFroms) + "<ceo@reject.example> <x@evil.example>", reject},
+		// What stands in quotes, comments and encoded words of a good From is shown as
+		// the name of somebody, beside his address.
+		{`"ceo@reject.example" <x@evil.example>`, none},
+		{"=?utf-8?q?ceo=40reject.example?= <x@evil.example>", none},
+		{"=?utf-8?q?ceo@reject.example?= <x@evil.example>", none},
+		{"x@evil.example (ceo@reject.example)", none},
+		{"Evil: x@evil.example;", none},
+		{"Doe, Joe @ Home <x@evil.example>", none},
+	} {
+		if got := r.demand(sender("<x@evil.example>"), "From: "+c.from+"\nSubject: x\n\nHello\n"); got != c.want {
+			t.Errorf("%.80s: got %q, want %q", c.from, got, c.want)
+		}
 	}
 }

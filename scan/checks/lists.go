@@ -24,14 +24,15 @@ type listing struct {
 	reply  string // for the SMTP client of what is blocked
 }
 
-// Who sends can claim any address: one that is allowed counts only when SPF or DKIM
-// proves its domain. He can write any header, too: allowing by that takes some points
+// Who sends can claim any address: one that is allowed counts only when its domain is
+// proved, that of the envelope's sender by SPF, that of an author in From by SPF or DKIM,
+// and when Auth doesn't say that nothing is proved, as where DMARC fails. He can write any header, too: allowing by that takes some points
 // off, and opens no way around the other checks. The network of a client and the
 // recipients can't be forged. What is blocked needs no proof.
 var (
-	allowSender    = once("ALLOW_LIST_SENDER", -3, "The sender, in the envelope or in From, is on an allow list, and SPF or DKIM proves the domain.")
-	allowDomain    = once("ALLOW_LIST_DOMAIN", -3, "The sender's domain is on an allow list, and SPF or DKIM proves it.")
-	allowUnproved  = once("ALLOW_UNAUTHENTICATED", 0, "The sender is on an allow list, which doesn't count as neither SPF nor DKIM proves the domain.")
+	allowSender    = once("ALLOW_LIST_SENDER", -3, "The sender is on an allow list: that of the envelope, and SPF proves its domain, or that in From, and SPF or DKIM proves its domain.")
+	allowDomain    = once("ALLOW_LIST_DOMAIN", -3, "The domain of the sender is on an allow list: that of the envelope's, and SPF proves it, or that in From, and SPF or DKIM proves it.")
+	allowUnproved  = once("ALLOW_UNAUTHENTICATED", 0, "The sender is on an allow list, which doesn't count as its domain isn't proved, or as DMARC fails, or as there are several From fields.")
 	allowNetwork   = once("ALLOW_LIST_NETWORK", -5, "The client's network is on an allow list.")
 	allowRecipient = once("ALLOW_LIST_RECIPIENT", -5, "All recipients are on an allow list.")
 	allowHeader    = once("ALLOW_LIST_HEADER", -2, "A header field is on an allow list; who sends can write any, so it only takes some points off.")
@@ -149,7 +150,11 @@ func (r *listsRunner) Run(_ context.Context, p *scan.Pass) (struct{}, error) {
 			listed[l.own] = true
 			l.report(p, e)
 		} else if unproved != "" {
-			p.Report(allowUnproved, l.own.Of, unproved)
+			evidence := []string{l.own.Of, unproved}
+			if proof.denied != "" {
+				evidence = append(evidence, proof.denied)
+			}
+			p.Report(allowUnproved, evidence...)
 		}
 	}
 	return struct{}{}, nil
@@ -196,25 +201,25 @@ const maxFroms = 1000
 
 // findSender looks up the sender of the envelope and those of From.
 func findSender(p *scan.Pass, list *maps.List, of string, proof *Proof) (e maps.Entry, unproved string, ok bool) {
-	look := func(a mail.Address) bool {
+	look := func(a mail.Address, proved func(*Proof, string) bool) bool {
 		if of == "domain" {
 			e, ok = list.Domain(a.Domain)
 		} else {
 			e, ok = list.Address(a, "")
 		}
-		if ok && proof != nil && !proof.Has(a.Domain) {
+		if ok && proof != nil && !proved(proof, a.Domain) {
 			if ok = false; unproved == "" {
 				unproved = shown(a.String())
 			}
 		}
 		return ok
 	}
-	if look(p.Envelope.From.Address) {
+	if look(p.Envelope.From.Address, (*Proof).hasEnvelope) {
 		return e, "", true
 	}
 	from := p.Message.Mailboxes("From")
 	for _, b := range from[:min(len(from), maxFroms)] {
-		if !b.Address.IsNull() && look(b.Address) {
+		if !b.Address.IsNull() && look(b.Address, (*Proof).Has) {
 			return e, "", true
 		}
 	}

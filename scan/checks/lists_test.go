@@ -38,7 +38,7 @@ func listed(t *testing.T, files map[string]string, e *mail.Envelope, header stri
 			t.Fatal(err)
 		}
 	}
-	engine, err := build("", scan.Env{Now: frozen, DataDir: data, Delimiter: "+"}, authChecks(Lists)...)
+	engine, err := build("arc { trusted_sealers = relay.example }", scan.Env{Now: frozen, DataDir: data, Delimiter: "+"}, authChecks(Lists)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,12 +46,35 @@ func listed(t *testing.T, files map[string]string, e *mail.Envelope, header stri
 	if sign {
 		raw = signed(t, raw, "example.com")
 	}
+	raw, listSigned := strings.CutPrefix(raw, "list ")
+	if listSigned {
+		raw = signed(t, raw, "list.example")
+	}
+	raw, once := strings.CutPrefix(raw, "once ")
+	if once {
+		raw = signedOnce(t, raw, "example.com")
+	}
+	raw, relayed := strings.CutPrefix(raw, "relayed ")
+	if relayed {
+		raw = sealed(t, raw, "relay.example", "x; dmarc=pass header.from=strict.example")
+	}
+	top, rest, ok := strings.Cut(raw, "\nABOVE ")
+	if ok {
+		above, rest, _ := strings.Cut(rest, "\n")
+		raw = above + "\n" + top + "\n" + rest
+	}
 	m := mail.Parse([]byte(raw), mail.DefaultLimits)
 	r := engine.Scan(t.Context(), e, m, aids(t.Context(), texts{
-		"example.com":               "v=spf1 ip4:192.0.2.25 -all",
-		"s._domainkey.example.com":  testKey(t).Record(),
-		"s._domainkey.evil.example": testKey(t).Record(),
-		"anyone.example":            "v=spf1 +all",
+		"example.com":                "v=spf1 ip4:192.0.2.25 -all",
+		"s._domainkey.example.com":   testKey(t).Record(),
+		"s._domainkey.evil.example":  testKey(t).Record(),
+		"anyone.example":             "v=spf1 +all",
+		"halves.example":             "v=spf1 ip4:0.0.0.0/1 ip4:128.0.0.0/1 -all",
+		"s._domainkey.list.example":  testKey(t).Record(),
+		"s._domainkey.relay.example": testKey(t).Record(),
+		"list.example":               "v=spf1 ip4:192.0.2.25 -all",
+		"sub.strict.example":         "v=spf1 ip4:192.0.2.25 -all",
+		"_dmarc.strict.example":      "v=DMARC1; p=reject; adkim=s; aspf=s",
 	}, m))
 	if r.Failed != nil {
 		t.Error(r.Failed)
@@ -88,6 +111,8 @@ func TestLists(t *testing.T) {
 	forged.ClientIP = netip.MustParseAddr("192.0.2.26")
 	ours := listEnvelope("<joe@example.com>", "<alice@example.org>")
 	ours.ClientIP, ours.Trust = forged.ClientIP, mail.OurNetwork
+	bossForged := listEnvelope("<boss@example.com>")
+	bossForged.ClientIP = forged.ClientIP
 	cut := listEnvelope("<joe@example.com>", "<alice@example.org>")
 	cut.RcptsCut = true
 	for _, c := range []struct {
@@ -112,6 +137,19 @@ func TestLists(t *testing.T) {
 		{"allow one of two in From", map[string]string{"allow_sender": "joe@example.com\njim@example.net"}, joe, "From: jim@example.net, joe@example.com", "ALLOW_LIST_SENDER{joe@example.com} -3"},
 		{"allow domain, forged", map[string]string{"allow_domain": ".example.com\n"}, forged, from, "ALLOW_UNAUTHENTICATED{domain,<joe@example.com>}"},
 		{"allow domain that everybody may use", map[string]string{"allow_domain": "anyone.example\n"}, listEnvelope("<joe@anyone.example>"), "From: joe@anyone.example", "ALLOW_UNAUTHENTICATED{domain,<joe@anyone.example>}"},
+		{"allow domain whose halves everybody may use", map[string]string{"allow_domain": "halves.example\n"}, listEnvelope("<joe@halves.example>"), "From: joe@halves.example", "ALLOW_UNAUTHENTICATED{domain,<joe@halves.example>}"},
+		// A signature proves nothing of the envelope's sender, SPF nothing of an author in
+		// another domain.
+		{"allow sender of the envelope, forged beside a good signature", map[string]string{"allow_sender": "boss@example.com\n"}, bossForged, "signed From: ceo@example.com", "ALLOW_UNAUTHENTICATED{sender,<boss@example.com>}"},
+		{"allow domain of the envelope, forged beside a good signature", map[string]string{"allow_domain": "example.com\n"}, bossForged, "list From: ceo@list.example", "ALLOW_UNAUTHENTICATED{domain,<boss@example.com>}"},
+		{"allow From, SPF of another", map[string]string{"allow_sender": "joe@example.com\n"}, listEnvelope("<x@list.example>"), from, "ALLOW_UNAUTHENTICATED{sender,<joe@example.com>}"},
+		{"allow From, second From on top", map[string]string{"allow_sender": "boss@example.com\n"}, listEnvelope("<x@example.net>"), "once From: Joe <joe@example.com>\nSubject: x\nABOVE From: boss@example.com", "ALLOW_UNAUTHENTICATED{sender,<boss@example.com>,several From fields}"},
+		{"allow From, second From, SPF", map[string]string{"allow_sender": "boss@example.com\n"}, joe, "From: boss@example.com\nFrom: joe@example.com", "ALLOW_UNAUTHENTICATED{sender,<boss@example.com>,several From fields}"},
+		{"allow From, DMARC fails", map[string]string{"allow_sender": "vip@strict.example\n"}, listEnvelope("<x@sub.strict.example>"), "From: vip@strict.example", "ALLOW_UNAUTHENTICATED{sender,<vip@strict.example>,DMARC fails for strict.example}"},
+		{"allow header From, DMARC fails", map[string]string{"allow_header": "From: /vip/\n"}, listEnvelope("<x@sub.strict.example>"), "From: vip@strict.example", "ALLOW_UNAUTHENTICATED{header,From: vip@strict.example,DMARC fails for strict.example}"},
+		{"allow sender of a list, DMARC fails for From", map[string]string{"allow_sender": "x@list.example\n"}, listEnvelope("<x@list.example>"), "list From: ceo@strict.example", "ALLOW_UNAUTHENTICATED{sender,<x@list.example>,DMARC fails for strict.example}"},
+		{"allow sender of a list, trusted sealer", map[string]string{"allow_sender": "x@list.example\n"}, listEnvelope("<x@list.example>"), "relayed From: ceo@strict.example\nSubject: x", "ALLOW_LIST_SENDER{x@list.example} -3"},
+		{"allow sender of a list", map[string]string{"allow_sender": "x@list.example\n"}, listEnvelope("<x@list.example>"), "list From: ceo@example.net", "ALLOW_LIST_SENDER{x@list.example} -3"},
 		{"allow every domain, forged", map[string]string{"allow_sender": "joe@\n"}, forged, from, "ALLOW_UNAUTHENTICATED{sender,<joe@example.com>}"},
 		{"allow bounces", map[string]string{"allow_sender": "<>\n"}, listEnvelope("<>"), from, "ALLOW_UNAUTHENTICATED{sender,<>}"},
 		{"allow header From", map[string]string{"allow_header": "From: /joe/\n"}, joe, from, "ALLOW_LIST_HEADER{from: /joe/} -2"},

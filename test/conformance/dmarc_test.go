@@ -111,11 +111,17 @@ func TestSuffixes(t *testing.T) {
 		if cases[i].Want == "" {
 			want = "no record"
 		}
+		other, deviates := suite.Deviates(cases[i].Name)
+		if deviates {
+			want = other
+		}
 		if got := one(r, dmarcResults); got != want {
 			t.Errorf("%q: got %q, want %q\n\t%s", all[i].name, got, want, told(r))
 			continue
 		}
-		passed++
+		if !deviates {
+			passed++
+		}
 	}
 	t.Logf("%s: %d of %d", suite.Name, passed, len(cases))
 	if len(cases) != suite.Cases {

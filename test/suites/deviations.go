@@ -74,11 +74,21 @@ func DMARCAlignmentSuite() Suite {
 // FunctionalSuite are rspamd's functional tests, as far as they are about SPF, DKIM, DMARC
 // and ARC.
 func FunctionalSuite() Suite {
+	const section, why = "RFC 7489, section 6.6.2", "the case has no client, so nobody knows what SPF says: DMARC has no verdict"
 	return Suite{"rspamd-functional", 39, []Deviation{
 		{"SPF EXTERNAL RELAY", "no R_SPF_ALLOW", "RFC 7208, section 2.3", "the client before a relay of ours is found for all checks, by trusted_relays; options tell more than the mechanism"},
 		{"PHISH_SENDER_E", "DMARC_NA with other options", "RFC 7489, section 6.6.1", "two authors of one domain in From: DMARC is asked for that domain, and MULTIPLE_FROM tells of them"},
+		{"DMARC NONE FAIL", "no DMARC_POLICY_SOFTFAIL", section, why},
+		{"DMARC SP QUARANTINE FAIL", "no DMARC_POLICY_QUARANTINE", section, why},
+		{"DMARC SUBDOMAIN FAIL DKIM STRICT ALIGNMENT", "no DMARC_POLICY_REJECT", section, why},
 	}}
 }
 
 // SuffixSuite is the public suffix list's own test.
-func SuffixSuite() Suite { return Suite{Name: "public suffix list", Cases: 78} }
+func SuffixSuite() Suite {
+	const section, why = "RFC 7489, section 6.6.1", "mail from such a domain is judged by the name without the dot, which readers see; looked up on their own, all names are as there"
+	return Suite{"public suffix list", 78, []Deviation{
+		{".example.com", "reject", section, why},
+		{".example.example", "reject", section, why},
+	}}
+}

@@ -30,6 +30,9 @@ func TestDeviations(t *testing.T) {
 	for _, c := range Functional(t) {
 		add(FunctionalSuite(), c.Name, "")
 	}
+	for _, c := range Suffixes(t) {
+		add(SuffixSuite(), c.Name, c.Want)
+	}
 	for _, s := range Suites() {
 		for _, d := range s.Deviations {
 			if answer, ok := answers[s.Name][d.Case]; !ok || answer == d.Got {
