@@ -24,6 +24,7 @@ func TestKeygen(t *testing.T) {
 		bits int
 	}{
 		{"RSA", []string{"Example.COM", "dkim", "--dir", dir}, dir + "/example.com.dkim.key", "rsa", 2048},
+		{"a final dot", []string{"LOCAL.Example.", "dkim", "--dir", dir, "--ed25519"}, dir + "/local.example.dkim.key", "ed25519", 256},
 		{"1024 bits", []string{"example.org", "dkim", "--dir", dir, "--bits", "1024"}, dir + "/example.org.dkim.key", "rsa", 1024},
 		{"Ed25519", []string{"example.com", "ed.2026", "--out", dir + "/key", "--ed25519"}, dir + "/key", "ed25519", 256},
 		{"U-labels", []string{"b\u00fccher.example", "ed", "--dir", dir, "--ed25519"}, dir + "/xn--bcher-kva.example.ed.key", "ed25519", 256},
@@ -113,6 +114,7 @@ func TestKeygenFaults(t *testing.T) {
 	for args, want := range map[string]string{
 		"example.com":                                  "64 rmilterctl: accepts 2 arg(s), received 1",
 		"../x dkim --dir " + dir:                       `64 rmilterctl: "../x" and "dkim" are no domain and selector`,
+		". dkim --dir " + dir:                          `64 rmilterctl: "." and "dkim" are no domain and selector`,
 		"example.com a/b --dir " + dir:                 `64 rmilterctl: "example.com" and "a/b" are no domain and selector`,
 		"example.com d --bits 512 --dir " + dir:        "64 rmilterctl: an RSA key has 1024 to 8192 bits",
 		"example.com d --bits 2048 --ed25519":          "64 rmilterctl: a key of Ed25519 has no --bits",
@@ -171,6 +173,7 @@ func TestDKIMCheck(t *testing.T) {
 	}{
 		{"", 1, a + b + c + d + e, ""},
 		{"A.example dkim", 0, a, ""},
+		{"A.example. dkim", 0, a, ""},
 		{"b.example dkim", 1, b, ""},
 		{"d.example dkim", 3, d, ""},
 		{"a.example other", 1, "", "rmilterctl: the configuration has no such key\n"},

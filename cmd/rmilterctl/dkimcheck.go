@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -51,7 +52,7 @@ func (a *app) dkimCheckCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			var names []string
 			if len(args) == 2 {
-				name := dkim.RecordName(args[0], args[1])
+				name := dkim.RecordName(strings.TrimSuffix(args[0], "."), args[1])
 				if name == "" {
 					return fmt.Errorf("%.80q and %.80q are no domain and selector; expected words such as example.com and dkim", args[0], args[1])
 				}

@@ -71,10 +71,11 @@ func (a *app) keygenCommand() *cobra.Command {
 }
 
 func (a *app) keygen(o keygen, domain, selector string) error {
-	name := dkim.RecordName(domain, selector)
+	name := dkim.RecordName(strings.TrimSuffix(domain, "."), selector) // with a dot in zone files
 	if name == "" {
 		return fmt.Errorf("%.80q and %.80q are no domain and selector; expected words such as example.com and dkim", domain, selector)
 	}
+	selector, domain, _ = strings.Cut(name, "._domainkey.") // as the DNS has them
 	path := o.out
 	if path == "" {
 		path = signing.FileName(o.dir, domain, selector)
@@ -92,7 +93,6 @@ func (a *app) keygen(o keygen, domain, selector string) error {
 		fmt.Fprintf(a.stderr, "rmilterctl: %s\n", printable(err.Error(), 1000))
 		return nil
 	}
-	selector, domain, _ = strings.Cut(name, "._domainkey.") // as the DNS has them
 	g := generated{File: path, Type: key.Type(), Bits: key.Bits(), Name: name, Record: key.Record(), Zone: dkim.ZoneRecord(name, key.Record())}
 	g.Config = fmt.Sprintf("dkim { domain { domain = %s; selector = %s; key = %s; } }", ucl.Quote(domain), ucl.Quote(selector), ucl.Quote(path))
 	if a.json {

@@ -21,8 +21,9 @@ import (
 const UnknownSymbols = "symbols that no check reports have a weight, which has no effect"
 
 // Usable reads what the configuration names: rules, lists and signing keys. It finds
-// what would keep the daemon from starting, and what that would only warn of, in the
-// same words. Nothing is opened for good or written. The error is an *ucl.Error or any
+// what would keep the daemon from starting or from a reload, and what these would only
+// warn of, in the same words. A broken key in a directory is a fault of a reload, and the
+// start warns of it. Nothing is opened for good or written. The error is an *ucl.Error or any
 // other for [ucl.Faults].
 func (c *Config) Usable() (remarks []ucl.Diagnostic, err error) {
 	var said remarkHandler
@@ -39,7 +40,7 @@ func (c *Config) Usable() (remarks []ucl.Diagnostic, err error) {
 			log.Warn(UnknownSymbols, "symbols", strings.Join(names, ", "))
 		}
 	}
-	_, keys := signing.New(c.DKIM, signing.Env{Now: time.Now, Log: log})
+	keys := signing.Test(c.DKIM, signing.Env{Now: time.Now, Log: log})
 	var faults []ucl.Diagnostic
 	for _, err := range []error{c.Redis.Validate(), rules, keys} {
 		faults = append(faults, ucl.Faults(err)...)

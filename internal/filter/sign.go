@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"errors"
 	"strings"
 
 	"rmilter/dkim"
@@ -14,6 +15,8 @@ import (
 const (
 	headerTooLarge = "header_too_large"
 	notAccepted    = "not_accepted"
+	dryRun         = "dry_run:" // before what would have signed
+	tooManyFields  = "too_many_fields"
 	signFailed     = "failed"
 )
 
@@ -58,14 +61,22 @@ func (s *signature) write(b []byte) {
 // header as it will be.
 func (f *Filter) sign(id string, s *signature, v *policy.Verdict) {
 	switch {
-	case s == nil || s.signer == nil || v.DryRun:
+	case s == nil || s.signer == nil:
+		return
+	case v.DryRun:
+		s.word = dryRun + s.word
 		return
 	case v.Reply.Code != 0 || v.Discard:
 		s.word = notAccepted
 		return
 	}
 	fields, err := s.signer.Sign(policy.Apply(s.header, v.Edits))
-	if err != nil {
+	switch {
+	case errors.Is(err, dkim.ErrTooManyFields): // the sender's doing
+		f.env.Log.Warn("message can't be signed", "id", id, "reason", err.Error())
+		s.word = tooManyFields
+		return
+	case err != nil:
 		f.env.Log.Error("message can't be signed", "id", id, "reason", err.Error())
 		s.word = signFailed
 		return

@@ -98,7 +98,9 @@ func TestSigned(t *testing.T) {
 		{name: "no From", client: user, raw: strings.Replace(ourMail, "From", "X-From", 1), word: signing.NoFrom},
 		{name: "two From", client: user, raw: "From: <joe@sender.example>\n" + ourMail, word: signing.SeveralFrom},
 		{name: "refused", client: user, raw: ourMail + testString("X") + "\n", prepare: func(r *rig) { r.conf.StrictAuth = true }, word: notAccepted},
-		{name: "dry run", client: user, raw: ourMail, prepare: func(r *rig) { r.conf.DryRun = true }, word: "example.com/one,two"},
+		{name: "dry run", client: user, raw: ourMail, prepare: func(r *rig) { r.conf.DryRun = true }, word: "dry_run:example.com/one,two"},
+		{name: "dry run without a key", client: user, from: "<joe@sender.example>", raw: clean, prepare: func(r *rig) { r.conf.DryRun = true }, word: signing.NoKey},
+		{name: "more fields than can be signed", client: user, raw: strings.Repeat("References: <1@example.com>\n", 200) + ourMail, word: tooManyFields},
 		{name: "over max_size", client: user, raw: ourMail + strings.Repeat("a line of text that is rather long\n", 20000),
 			prepare: func(r *rig) { r.conf.MaxSize = ucl.Size(headSize) }, word: "example.com/one,two", want: both},
 		{name: "large header", client: user, raw: strings.Repeat("X-Large: "+strings.Repeat("x", 900)+"\n", 700) + ourMail, word: headerTooLarge},
@@ -124,6 +126,9 @@ func TestSigned(t *testing.T) {
 				if c.client.macros != nil { // which the MTA tells with each message
 					must(t, conn.Macro(miltertest.CmdMail, c.client.macros...))
 				}
+			}
+			if strings.Contains(r.logged(), "level=ERROR") {
+				t.Errorf("the log tells of an error: %s", r.logged())
 			}
 			if word := fmt.Sprintf(" dkim_sign=%s ", cmp.Or(c.word, "-")); strings.Count(r.logged(), word) != 2 {
 				t.Errorf("the log lacks two of %q: %s", word, r.logged())

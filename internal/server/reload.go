@@ -38,7 +38,12 @@ func (d *daemon) newFilter(c *config.Config) (*filter.Filter, error) {
 	}
 	rules := d.rules(c, engine)
 	rules.Lists = engine.Lists()
-	if rules.Signing, err = signing.New(c.DKIM, signing.Env{Now: d.env.Now, Log: d.log}); err != nil {
+	if f := d.filter.Load(); f != nil {
+		rules.Signing, err = f.Signing().Next(c.DKIM)
+	} else {
+		rules.Signing, err = signing.New(c.DKIM, signing.Env{Now: d.env.Now, Log: d.log})
+	}
+	if err != nil {
 		return nil, err
 	}
 	return filter.New(c.Filter, c.Policy, rules, d.env), nil
@@ -120,6 +125,7 @@ func (d *daemon) apply(conf *config.Config, next *filter.Filter, restart []strin
 	}
 	d.reload.result, d.reload.restart = "ok", restart
 	d.figures.Clear("config")
+	d.compareKeys(true)
 	d.log.Info("configuration reloaded", "config", d.opts.ConfigPath, "hash", conf.Hash)
 }
 

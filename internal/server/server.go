@@ -71,8 +71,7 @@ type daemon struct {
 	misses  replies.Misses  // of mail that could not be remembered
 	dropped atomic.Int64    // errands since the last look at them
 
-	keysChecked  time.Time // of checkKeys alone
-	checkingKeys atomic.Bool
+	keys keyWatch
 
 	checkingLists atomic.Bool
 	listsDue      atomic.Bool // others are in force

@@ -35,7 +35,7 @@ func newFolder(t *testing.T) string {
 }
 
 // TestTestSaysWhatStartSays has key files that the start refuses or warns of: the test of
-// the configuration does the same, in the same words.
+// the configuration does the same, in the same words. It finds what a reload refuses, too.
 func TestTestSaysWhatStartSays(t *testing.T) {
 	dir := newFolder(t)
 	write := func(name, text string, mode os.FileMode) string {
@@ -45,6 +45,7 @@ func TestTestSaysWhatStartSays(t *testing.T) {
 	}
 	seed := strings.Repeat("A", 43) + "="
 	good, open, broken, gone := write("good", seed, 0o600), write("open", seed, 0o604), write("broken", "no key\n", 0o600), filepath.Join(dir, "gone")
+	listed := write("example.com.listed.key", "no key\n", 0o600)
 	key := func(path, selector string) string {
 		return `dkim { domain { domain = "example.com"; selector = "` + selector + `"; key = "` + path + `"; } }` + "\n"
 	}
@@ -53,6 +54,7 @@ func TestTestSaysWhatStartSays(t *testing.T) {
 		says       string // by the test of the configuration
 		warns      string // the log of the start; "" when the start fails, or has nothing to say
 		code       int
+		starts     bool // all the same
 	}{
 		{name: "a good key", conf: key(good, "s")},
 		{name: "a directory", conf: `dkim { domain { domain = "*"; selector = "s"; key = "` + dir + `"; } }`},
@@ -60,6 +62,9 @@ func TestTestSaysWhatStartSays(t *testing.T) {
 		{name: "a broken key", conf: key(broken, "s"), code: exitConfig, says: "dkim: " + broken + ": "},
 		{name: "broken keys and a good one", conf: key(broken, "s") + key(good, "t") + key("/dev/null", "u"), code: exitConfig,
 			says: "\ndkim: /dev/null: it is no regular file\n"},
+		{name: "a broken key in a directory", conf: `dkim { domain { domain = "*"; selector = "listed"; key = "` + dir + `"; } }`, code: exitConfig, starts: true,
+			says:  "dkim: " + listed + ": the file holds no private key\n",
+			warns: "level=WARN msg=\"a signing key can't be used\" reason=\"dkim: " + listed + ": the file holds no private key\"\n"},
 		{name: "no such key", conf: key(gone, "s"),
 			says:  "warning: a signing key can't be used reason=\"dkim: " + gone + ": there is no such file, so nothing is signed with selector s\"\n",
 			warns: "level=WARN msg=\"a signing key can't be used\" reason=\"dkim: " + gone + ": there is no such file, so nothing is signed with selector s\"\n"},
@@ -84,7 +89,7 @@ func TestTestSaysWhatStartSays(t *testing.T) {
 			if err == nil {
 				r.abandon()
 			}
-			if (err == nil) != (c.code == exitOK) {
+			if (err == nil) != (c.code == exitOK || c.starts) {
 				t.Fatalf("the start ends with %v", err)
 			}
 			var want bytes.Buffer

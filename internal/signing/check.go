@@ -82,7 +82,7 @@ func (s *Signing) Check(ctx context.Context, l dkim.Lookup, names ...string) []K
 
 // CheckKeys is Check for a configuration whose keys needn't be usable.
 func CheckKeys(ctx context.Context, c Config, env Env, l dkim.Lookup, names ...string) []KeyStatus {
-	return build(c, env).Check(ctx, l, names...)
+	return build(c, env, nil).Check(ctx, l, names...)
 }
 
 // list returns all keys that there are, and those that there should be.
@@ -109,7 +109,7 @@ func (s *Signing) list() []KeyStatus {
 	for _, b := range s.blocks {
 		c := b.file.current(now)
 		switch {
-		case !c.dir && b.domain == anyDomain:
+		case !c.dir && dkim.RecordName(b.domain, b.selector) == "":
 			list = append(list, KeyStatus{Domain: b.domain, Selector: b.selector, File: b.file.path, State: NoPrivate, Detail: b.fault(c).Error()})
 		case !c.dir:
 			add(b.domain, b.selector, b.file)

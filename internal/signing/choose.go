@@ -77,18 +77,14 @@ func (s *Signing) Choose(q Query) Choice {
 	return Choice{Word: NoKey}
 }
 
-// may tells whether a user may sign for a domain: his own, and those below it.
+// may tells whether a user may sign for a domain: his own, and those below it. A login
+// with an "@" and no domain that can be used is of none; one without is of all.
 func (s *Signing) may(user, domain string) bool {
-	own := domainOfLogin(user)
-	return bool(s.conf.AllowUsernameMismatch) || own == "" || domain == own || strings.HasSuffix(domain, "."+own)
-}
-
-// domainOfLogin returns the domain of a login, "" when it has none.
-func domainOfLogin(user string) string {
-	if !strings.Contains(user, "@") {
-		return ""
+	if bool(s.conf.AllowUsernameMismatch) || !strings.Contains(user, "@") {
+		return true
 	}
-	return mail.ParseAddress(user).Domain
+	own := mail.ParseAddress(user).Domain
+	return own != "" && (domain == own || strings.HasSuffix(domain, "."+own))
 }
 
 // authorDomain returns the domain of From, or the word for a From that nobody can sign

@@ -47,6 +47,14 @@ type content struct {
 // missing tells that there is nothing at the path.
 func (c content) missing() bool { return errors.Is(c.err, fs.ErrNotExist) }
 
+// fault says why there is no key at a path where something else is; c is that.
+func (f *keyFile) fault(c content) error {
+	if c.key != nil {
+		return fmt.Errorf("dkim: %s: %w; the key before stays in use", f.path, c.err)
+	}
+	return fmt.Errorf("dkim: %s: %w", f.path, c.err)
+}
+
 // current returns what is there, or was some seconds ago. A file that can't be read any
 // more leaves the key in use; one that is gone takes it away.
 func (f *keyFile) current(now time.Time) content {
@@ -55,6 +63,18 @@ func (f *keyFile) current(now time.Time) content {
 	if age := now.Sub(f.at); f.looked && age >= 0 && age < checkEvery {
 		return f.content
 	}
+	return f.look(now)
+}
+
+// anew is current, but of what is there now.
+func (f *keyFile) anew(now time.Time) content {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.look(now)
+}
+
+// look looks at the file, and reads it when it may have changed. f.mu is held.
+func (f *keyFile) look(now time.Time) content {
 	stamp := maps.NewStamp([]string{f.path}, now)
 	if f.looked && f.stamp.Same(stamp) {
 		f.at = now
