@@ -23,7 +23,7 @@ run: build ## start rmilter on 127.0.0.1:9900 with its state in run/, and say ho
 test: ## install what the tests need, then run every kind of test once
 	@sh test/install.sh
 	$(MAKE) check
-	$(MAKE) cross
+	$(MAKE) cross PLATFORMS="linux/arm64 freebsd/amd64"
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -bench . -benchtime 1x -timeout 20m ./...
 	$(MAKE) fuzz-short bench-short
 
@@ -35,8 +35,7 @@ check: ## gofmt, go vet, staticcheck (generated files and house rules are tests)
 cross: ## build for every platform
 	@for p in $(PLATFORMS); do \
 		echo "build $$p"; \
-		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./cmd/rmilter && \
-		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./cmd/rmilterctl || exit 1; \
+		CGO_ENABLED=0 GOOS=$${p%/*} GOARCH=$${p#*/} $(GO) build -o /dev/null ./cmd/... || exit 1; \
 	done
 
 generate: ## make the generated files anew
