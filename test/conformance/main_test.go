@@ -39,7 +39,7 @@ func start(t *testing.T, names *dnstest.Server) *daemon {
 	dir, err := os.MkdirTemp("", "conf") // short: paths of sockets end at 103 bytes
 	must(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	text := fmt.Sprintf("bind_socket = \"unix:%[1]s/milter.sock\";\ncontrol_socket = \"%[1]s/control.sock\";\ndns { nameserver = %[2]q; }\nrbl { enabled = no; } surbl { enabled = no; }\ndata_dir = \"%[1]s/data\";\nhostname = mx.example.com;\nlog = stderr;\n"+
+	text := fmt.Sprintf("bind_socket = \"unix:%[1]s/milter.sock\";\ncontrol_socket = \"%[1]s/control.sock\";\ndns { nameserver = %[2]q; }\nrbl { enabled = no; } surbl { enabled = no; }\nhfilter { enabled = no; }\nonce_received { enabled = no; }\ndata_dir = \"%[1]s/data\";\nhostname = mx.example.com;\nlog = stderr;\n"+
 		"worker controller { bind_socket = []; }\nworker normal { bind_socket = \"127.0.0.1:0\"; }\n", dir, names.Addr())
 	path := filepath.Join(dir, "rmilter.conf")
 	must(t, os.WriteFile(path, []byte(text), 0o600))
