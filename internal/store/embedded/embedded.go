@@ -183,10 +183,7 @@ func (s *Store) unavailable(why error) error {
 // that a disk holds up goes on by itself: it shares nothing with the caller.
 func run[T any](ctx context.Context, s *Store, work func(*engine) (T, error)) (T, error) {
 	var none T
-	if err := ctx.Err(); err != nil {
-		return none, s.unavailable(err)
-	}
-	e, err := s.engine()
+	e, err := s.ready(ctx)
 	if err != nil {
 		return none, err
 	}

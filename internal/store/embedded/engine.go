@@ -272,20 +272,30 @@ func (e *engine) flushSoon() {
 		}
 		defer e.leave()
 		defer e.watch()()
-		_ = e.guarded(func() error {
-			if err := errors.Join(e.flush(), e.sync()); err != nil || !e.filter.Load().full() {
-				return err
-			}
-			return e.learn()
-		})
+		_ = e.guarded(func() error { return errors.Join(e.flush(), e.sync()) })
+		if e.filter.Load().full() {
+			e.learnSoon() // which may take longer than a flush may
+		}
 	})
 }
 
 // watch tells the store when what begins now takes too long, and when it is over then.
 func (e *engine) watch() (over func()) {
-	late := time.AfterFunc(e.patience, func() { e.hangs(e, true) })
+	var mu sync.Mutex
+	var told, ended bool
+	late := time.AfterFunc(e.patience, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !ended { // else it would be told of the end before
+			told = true
+			e.hangs(e, true)
+		}
+	})
 	return func() {
-		if !late.Stop() {
+		mu.Lock()
+		defer mu.Unlock()
+		late.Stop()
+		if ended = true; told {
 			e.hangs(e, false)
 		}
 	}

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"context"
 	"math/bits"
 	"sync/atomic"
 )
@@ -77,6 +78,16 @@ func (e *engine) written(key []byte) {
 			f.add(h)
 		}
 	}
+}
+
+// learnSoon has a new filter made beside everything else.
+func (e *engine) learnSoon() {
+	go func() {
+		if e.enter(context.Background()) == nil {
+			defer e.leave()
+			_ = e.guarded(e.learn)
+		}
+	}()
 }
 
 // learn makes a new filter from what is on the disk, without what has gone.

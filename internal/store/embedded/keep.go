@@ -40,21 +40,11 @@ func (s *Store) start() error {
 	}
 	s.hung.Store(false)
 	s.current.Store(e)
-	s.learn(e)
+	e.learnSoon()
 	if e.fails.Load() {
 		s.engineFailed(e, e.cause())
 	}
 	return nil
-}
-
-// learn has an engine find out what is on the disk, beside everything else.
-func (s *Store) learn(e *engine) {
-	go func() {
-		if e.enter(context.Background()) == nil {
-			defer e.leave()
-			_ = e.guarded(e.learn)
-		}
-	}()
 }
 
 // damaged says what is to be done about a folder whose files aren't as they were written.

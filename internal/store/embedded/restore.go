@@ -179,7 +179,7 @@ func (s *Store) fillFrom(e *engine, path string) (Restored, error) {
 	}
 	e.memory.forget()
 	e.filter.Store(nil)
-	defer s.learn(e)
+	defer e.learnSoon()
 	b := e.db.NewBatch()
 	_ = b.DeleteRange([]byte{kindKey}, []byte{kindKey + 1}, nil)
 	_ = b.DeleteRange([]byte{kindLog}, []byte{kindLog + 1}, nil)
